@@ -1,0 +1,63 @@
+"""Long work. The SQL row is the truth; the queue only delivers its id."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class JobKind(StrEnum):
+    """What a job does."""
+
+    INGEST = "ingest"  # one version of one document: load → clean → chunk → embed → publish
+    WITHDRAW = "withdraw"  # close the rows of a deleted document
+    RESTAMP = "restamp"  # write a document's new policy or classification onto its rows
+
+
+class JobState(StrEnum):
+    """The last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job's row. `done` of `total` counts the present stage's units; `rate` is units per second, `eta` seconds."""
+
+    id: str
+    kind: JobKind
+    state: JobState
+    stage: str
+    done: int
+    total: int
+    document_id: str | None
+    version: int | None
+    space_id: str | None
+    created_by: str
+    attempts: int
+    cancel_requested: bool
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    stage_started_at: datetime | None
+    error_code: str | None
+    error: str | None
+    error_page: int | None
+
+    @property
+    def rate(self) -> float | None:
+        """Units per second in the present stage, once any are done."""
+        if self.stage_started_at is None or not self.done:
+            return None
+        end = self.finished_at or datetime.now(tz=self.stage_started_at.tzinfo)
+        seconds = (end - self.stage_started_at).total_seconds()
+        return self.done / seconds if seconds > 0 else None
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds until the present stage is done, at the present rate."""
+        rate = self.rate
+        return (self.total - self.done) / rate if rate and self.state is JobState.RUNNING else None

@@ -1,0 +1,81 @@
+"""Permissions as SQL decides them, now: who the caller is, which policies let it read, what role it has where.
+
+The pure rules are in `kbcore.permissions`; a property test holds this file against them.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from kbcore.domain.document import Classification
+from kbcore.domain.principal import EVERYONE, Caller
+from kbcore.permissions.policy import Role
+from kbcore.permissions.scope import ReadScope
+
+PRINCIPALS_CTE = f"""
+    memberships(group_id) AS (
+        SELECT group_id FROM group_members WHERE member = 'user:' || :user_id
+        UNION
+        SELECT m.group_id FROM group_members m JOIN memberships g ON m.member = 'group:' || g.group_id
+    ),
+    asker AS (SELECT id, clearance FROM users WHERE id = :user_id AND active),
+    principals(principal) AS (
+        SELECT '{EVERYONE}' FROM asker
+        UNION ALL SELECT 'user:' || id FROM asker
+        UNION ALL SELECT 'group:' || group_id FROM memberships, asker
+    ),
+    readable_policies(policy_id) AS (
+        SELECT policy_id FROM policy_entries JOIN principals USING (principal) WHERE role IS NOT NULL
+        EXCEPT
+        SELECT policy_id FROM policy_entries JOIN principals USING (principal) WHERE role IS NULL
+    )
+"""
+"""The common table expressions of every permission question, with the bind parameter `:user_id`; put them after
+`WITH RECURSIVE`. Resolved from the tables each time, so a removed member or a changed policy counts at once."""
+
+READABLE = """
+    COALESCE(d.own_policy_id, s.policy_id) IN (SELECT policy_id FROM readable_policies)
+    AND d.classification <= (SELECT clearance FROM asker)
+    AND d.deleted_at IS NULL
+"""
+"""The condition that document `d` of space `s` may be read by the asker now."""
+
+_CALLER = sa.text(f"""
+    WITH RECURSIVE {PRINCIPALS_CTE}
+    SELECT u.id, u.name, u.clearance, u.is_admin, ARRAY(SELECT principal FROM principals) AS principals
+    FROM users u WHERE u.id = :user_id AND u.active
+""")
+
+_SCOPE = sa.text(f"WITH RECURSIVE {PRINCIPALS_CTE} SELECT policy_id FROM readable_policies")
+
+_ROLES = sa.text("""
+    SELECT role FROM policy_entries WHERE policy_id = :policy_id AND principal = ANY(:principals)
+""")
+
+
+def resolve_caller(connection: Connection, user_id: str, key_id: str | None = None) -> Caller | None:
+    """The caller behind a user id, with all its principals; None if there is no such active user."""
+    row = connection.execute(_CALLER, {"user_id": user_id}).one_or_none()
+    if row is None:
+        return None
+    return Caller(
+        user_id=row.id,
+        name=row.name,
+        key_id=key_id,
+        principals=frozenset(row.principals),
+        clearance=Classification(row.clearance),
+        is_admin=row.is_admin,
+    )
+
+
+def read_scope(connection: Connection, caller: Caller) -> ReadScope:
+    """The policies that let this caller read now, resolved afresh."""
+    ids = connection.execute(_SCOPE, {"user_id": caller.user_id}).scalars()
+    return ReadScope(policy_ids=frozenset(ids), clearance=caller.clearance)
+
+
+def role_under(connection: Connection, caller: Caller, policy_id: int) -> Role | None:
+    """The caller's role under one policy; None = no access. Deny beats allow."""
+    rows = connection.execute(_ROLES, {"policy_id": policy_id, "principals": list(caller.principals)}).scalars().all()
+    if None in rows:
+        return None
+    return max((Role(row) for row in rows), key=lambda role: role.rank, default=None)

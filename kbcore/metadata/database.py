@@ -1,0 +1,96 @@
+"""The connection to PostgreSQL: one transaction for each request or task."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from kbcore.errors import AclUnavailable, ConfigurationError
+
+PUBLISH_LOCK = 0x5A48494B55
+"""The advisory lock that serialises publications ("ZHIKU")."""
+
+_GONE = (OperationalError, InterfaceError, PoolTimeout)
+
+
+class Database:
+    """A pool of connections. Opens none before the first use.
+
+    Losing SQL raises `AclUnavailable`: permissions live here, so without it nothing can be shown.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        scheme, _, rest = url.partition("://")
+        if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
+            raise ConfigurationError("setting database.url: only postgresql:// is supported")
+        self._engine = sa.create_engine(
+            f"postgresql+psycopg://{rest}",
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=10,
+            pool_pre_ping=False,
+            connect_args={"connect_timeout": 5, "options": "-c timezone=utc"},
+        )
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A read-write transaction: committed when the block ends, rolled back when it raises."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except _GONE as error:
+            raise _unavailable(error) from error
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A read-only transaction in which every query sees the same state."""
+        try:
+            with self._engine.connect().execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            ) as connection:
+                yield connection
+        except _GONE as error:
+            raise _unavailable(error) from error
+
+    @contextmanager
+    def lock(self, key: int, *, wait: bool = True) -> Iterator[bool]:
+        """Hold a session advisory lock for the block, on a connection of its own; yields whether it was got.
+
+        PostgreSQL frees it when the process dies. Several processes and threads may compete for it.
+        """
+        try:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                if wait:
+                    connection.execute(sa.select(sa.func.pg_advisory_lock(key)))
+                    held = True
+                else:
+                    held = bool(connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar())
+                try:
+                    yield held
+                finally:
+                    if held and not connection.invalidated:
+                        connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+        except _GONE as error:
+            raise _unavailable(error) from error
+
+    def ping(self) -> None:
+        """Return if PostgreSQL answers, raise `AclUnavailable` if not."""
+        with self.begin() as connection:
+            connection.execute(sa.select(1))
+
+    def dispose(self) -> None:
+        """Close all idle connections."""
+        self._engine.dispose()
+
+    @property
+    def engine(self) -> sa.Engine:
+        """For migrations only."""
+        return self._engine
+
+
+def _unavailable(error: Exception) -> AclUnavailable:
+    kind = type(error.orig).__name__ if isinstance(error, DBAPIError) else type(error).__name__
+    return AclUnavailable(f"PostgreSQL does not answer ({kind}); permissions cannot be evaluated")

@@ -1,0 +1,346 @@
+"""The SQL schema: the truth of everything. Migrations in `migrations/` make it; a test holds the two together.
+
+Times are `timestamptz`; ids that people see are UUIDv7 text; `key` columns are the integers that vectors carry.
+`valid_from`/`valid_to` are epochs, half open; `valid_to` is `FOREVER` while live.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+_time = sa.DateTime(timezone=True)
+
+
+def _created() -> sa.Column[object]:
+    return sa.Column("created_at", _time, nullable=False, server_default=sa.func.now())
+
+
+def _updated() -> sa.Column[object]:
+    return sa.Column("updated_at", _time, nullable=False, server_default=sa.func.now())
+
+
+# People
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("display_name", sa.Text, nullable=False),
+    sa.Column("email", sa.Text),
+    sa.Column("clearance", sa.SmallInteger, nullable=False),
+    sa.Column("is_admin", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
+    _created(),
+)
+
+groups = sa.Table(
+    "groups",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("title", sa.Text, nullable=False),
+    _created(),
+)
+
+# `member` is a principal: `user:<id>` or `group:<id>` (groups nest).
+group_members = sa.Table(
+    "group_members",
+    metadata,
+    sa.Column("group_id", sa.ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("member", sa.Text, primary_key=True, index=True),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("secret_hash", sa.LargeBinary, nullable=False),  # SHA-256 of 256 random bits: no salt needed
+    _created(),
+    sa.Column("expires_at", _time),
+    sa.Column("revoked_at", _time),
+    sa.Column("last_used_at", _time),
+)
+
+# Policies: a space owns one row whose entries change in place; documents' own policies are interned by `digest`.
+
+policies = sa.Table(
+    "policies",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("digest", sa.Text, unique=True),  # NULL = owned by a space, mutable; else immutable and shared
+    _created(),
+)
+
+policy_entries = sa.Table(
+    "policy_entries",
+    metadata,
+    sa.Column("policy_id", sa.ForeignKey("policies.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("principal", sa.Text, primary_key=True),
+    sa.Column("role", sa.Text),  # NULL = denied
+    sa.Index("ix_policy_entries_principal", "principal"),
+)
+
+# Documents
+
+spaces = sa.Table(
+    "spaces",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("key", sa.BigInteger, sa.Identity(), nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("policy_id", sa.ForeignKey("policies.id"), nullable=False),
+    _created(),
+)
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("key", sa.BigInteger, sa.Identity(), nullable=False, unique=True),
+    sa.Column("space_id", sa.ForeignKey("spaces.id"), nullable=False),
+    sa.Column("external_id", sa.Text),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("classification", sa.SmallInteger, nullable=False),
+    sa.Column("own_policy_id", sa.ForeignKey("policies.id")),  # NULL = inherits the space's
+    sa.Column("tags", ARRAY(sa.Text), nullable=False, server_default="{}"),
+    sa.Column("metadata", JSONB, nullable=False, server_default="{}"),
+    sa.Column("effective_from", _time),
+    sa.Column("effective_to", _time),
+    sa.Column("version", sa.Integer, nullable=False, server_default="0"),  # what readers see
+    sa.Column("latest_version", sa.Integer, nullable=False, server_default="0"),  # the newest received
+    sa.Column("created_by", sa.Text, nullable=False),
+    _created(),
+    _updated(),
+    sa.Column("deleted_at", _time),
+    sa.Column("deleted_by", sa.Text),
+    sa.Index("ix_documents_space_id", "space_id"),
+    sa.Index(
+        "uq_documents_space_id_external_id",
+        "space_id",
+        "external_id",
+        unique=True,
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    ),
+    sa.Index("ix_documents_tags", "tags", postgresql_using="gin"),
+    sa.Index("ix_documents_metadata", "metadata", postgresql_using="gin"),
+)
+
+versions = sa.Table(
+    "versions",
+    metadata,
+    sa.Column("document_id", sa.ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("file_name", sa.Text, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("text", sa.Text),
+    sa.Column("outline", JSONB),  # [[kind, start, end, page, depth], …]: re-chunking needs no re-parsing
+    sa.Column("element_counts", JSONB, nullable=False, server_default="{}"),
+    sa.Column("language", sa.Text),
+    sa.Column("pages", sa.Integer),
+    sa.Column("valid_from", sa.BigInteger),
+    sa.Column("valid_to", sa.BigInteger),
+    sa.Column("reason_code", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("reason_page", sa.Integer),
+    sa.Column("comment", sa.Text),
+    sa.Column("created_by", sa.Text, nullable=False),
+    _created(),
+    sa.Index("ix_versions_state", "state"),
+)
+
+# Index generations and chunks
+
+generations = sa.Table(
+    "generations",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
+    sa.Column("collection", sa.Text, nullable=False, unique=True),
+    sa.Column("embedding", sa.Text, nullable=False),  # Embedder.name
+    sa.Column("dimension", sa.Integer, nullable=False),
+    sa.Column("chunking", JSONB, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # live | building | retired
+    sa.Column("rows", sa.BigInteger, nullable=False, server_default="0"),  # open rows: N of the IDF
+    _created(),
+    sa.Index(
+        "uq_generations_live", "state", unique=True, postgresql_where=sa.text("state = 'live'")
+    ),
+)
+
+# A row here is a row in Milvus. `valid_from` is NULL while staged (embedded, not yet published).
+chunks = sa.Table(
+    "chunks",
+    metadata,
+    sa.Column("generation_id", sa.ForeignKey("generations.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("document_id", sa.ForeignKey("documents.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("embedded_hash", sa.LargeBinary, nullable=False),  # SHA-256 of the embedded text
+    sa.Column("language", sa.Text, nullable=False),
+    sa.Column("tokens", sa.Integer, nullable=False),
+    sa.Column("terms", sa.LargeBinary, nullable=False),  # kbcore.language.weights: packed sparse vector
+    sa.Column("valid_from", sa.BigInteger),
+    sa.Column("valid_to", sa.BigInteger),
+    sa.Index("ix_chunks_document_id", "document_id"),
+)
+
+# Where a chunk stands in a version: an unchanged passage keeps its row and its vector, only its place changes.
+version_chunks = sa.Table(
+    "version_chunks",
+    metadata,
+    sa.Column("generation_id", sa.Integer, primary_key=True),
+    sa.Column("document_id", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("chunk_id", sa.Text, nullable=False),
+    sa.Column("start", sa.Integer, nullable=False),
+    sa.Column("end", sa.Integer, nullable=False),
+    sa.Column("heading", ARRAY(sa.Text), nullable=False),
+    sa.Column("page", sa.Integer),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["document_id", "version"], ["versions.document_id", "versions.number"], ondelete="CASCADE"
+    ),
+    sa.ForeignKeyConstraint(
+        ["generation_id", "chunk_id"], ["chunks.generation_id", "chunks.id"], ondelete="CASCADE"
+    ),
+    sa.Index("ix_version_chunks_chunk_id", "generation_id", "chunk_id"),
+)
+
+# Vectors by content: re-publishing, rolling back and rebuilding the index embed nothing twice.
+embeddings = sa.Table(
+    "embeddings",
+    metadata,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("text_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("vector", sa.LargeBinary, nullable=False),  # float32 little-endian
+)
+
+# Corpus statistics of the keyword leg: in how many open rows of a generation a term occurs.
+term_counts = sa.Table(
+    "term_counts",
+    metadata,
+    sa.Column("generation_id", sa.ForeignKey("generations.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("term", sa.BigInteger, primary_key=True),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+)
+
+# The epoch: one row, the number of committed publications.
+epoch = sa.Table(
+    "epoch",
+    metadata,
+    sa.Column("id", sa.Boolean, primary_key=True, server_default=sa.true()),
+    sa.Column("value", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("id", name="one_row"),
+)
+
+publications = sa.Table(
+    "publications",
+    metadata,
+    sa.Column("epoch", sa.BigInteger, primary_key=True),
+    sa.Column("committed_at", _time, nullable=False, server_default=sa.func.now()),
+    sa.Column("documents", JSONB, nullable=False),  # [[document_id, version|null], …]; null = withdrawn
+    sa.Column("rows_added", sa.Integer, nullable=False),
+    sa.Column("rows_closed", sa.Integer, nullable=False),
+)
+
+# Long work
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False, server_default="queued"),
+    sa.Column("done", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("total", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("document_id", sa.ForeignKey("documents.id", ondelete="CASCADE")),
+    sa.Column("version", sa.Integer),
+    sa.Column("space_id", sa.Text),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("cancel_requested", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("worker", sa.Text),
+    sa.Column("lease_until", _time),
+    sa.Column("sent_at", _time),
+    _created(),
+    sa.Column("started_at", _time),
+    sa.Column("stage_started_at", _time),
+    sa.Column("finished_at", _time),
+    sa.Column("error_code", sa.Text),
+    sa.Column("error", sa.Text),
+    sa.Column("error_page", sa.Integer),
+    sa.Index("ix_jobs_state_created_at", "state", "created_at"),
+    sa.Index("ix_jobs_document_id", "document_id"),
+)
+
+idempotency = sa.Table(
+    "idempotency",
+    metadata,
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("request_hash", sa.LargeBinary, nullable=False),
+    sa.Column("status", sa.Integer),  # NULL while the first request is still running
+    sa.Column("body", JSONB),
+    _created(),
+)
+
+# Conversations
+
+conversations = sa.Table(
+    "conversations",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("title", sa.Text, nullable=False),
+    _created(),
+    _updated(),
+)
+
+turns = sa.Table(
+    "turns",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column(
+        "conversation_id", sa.ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("citations", JSONB, nullable=False),
+    sa.Column("abstained", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("trace_id", sa.Text, nullable=False),
+    _created(),
+)
+
+feedback = sa.Table(
+    "feedback",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("trace_id", sa.Text, nullable=False, index=True),
+    sa.Column("rating", sa.SmallInteger, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("comment", sa.Text),
+    sa.Column("complaint", sa.Boolean, nullable=False, server_default=sa.false()),
+    _created(),
+)

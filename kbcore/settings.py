@@ -1,0 +1,264 @@
+"""The settings tree: read once, frozen, passed down. This is the only file that reads the environment.
+
+Sources, later ones win: `configs/default.toml` (every key, with its comment), `configs/<profile>.toml` (`ZHIKU_PROFILE`),
+the file that `ZHIKU_CONFIG` names, then environment variables `ZHIKU_<SECTION>__<KEY>` (and `ZHIKU_HOME`, `ZHIKU_PORT`).
+An empty address means: the embedded server, which `zhiku up` starts in the data folder.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import reduce
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from kbcore.errors import ConfigurationError
+
+CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "configs"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ServerSettings(_Section):
+    """Where the API listens and what it accepts."""
+
+    host: str
+    port: int = Field(ge=0, le=65535)
+    threads: int = Field(ge=1)
+    max_body_bytes: int = Field(ge=1)
+    max_upload_bytes: int = Field(ge=1)
+
+
+class DatabaseSettings(_Section):
+    """PostgreSQL."""
+
+    url: SecretStr
+    pool_size: int = Field(ge=1)
+
+
+class RedisSettings(_Section):
+    """Redis: the broker."""
+
+    url: SecretStr
+
+
+class MilvusSettings(_Section):
+    """Milvus; the embedded one is Milvus Lite's own server."""
+
+    uri: str
+    token: SecretStr
+    prefix: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
+    flush_rows: int = Field(ge=1)
+
+
+class BlobSettings(_Section):
+    """Original bytes: a folder (default `<home>/blobs`) or an S3 bucket."""
+
+    kind: Literal["filesystem", "s3"]
+    folder: str
+    bucket: str
+    endpoint: str
+    region: str
+    access_key: SecretStr
+    secret_key: SecretStr
+
+
+class EmbeddingSettings(_Section):
+    """The embedding model."""
+
+    kind: Literal["bundled", "sentence_transformers", "openai_compatible"]
+    model: str
+    base_url: str
+    api_key: SecretStr
+    dimension: int = Field(ge=0)
+    max_tokens: int = Field(ge=1)
+    query_prefix: str
+    passage_prefix: str
+    device: str
+    threads: int = Field(ge=0)
+    batch_size: int = Field(ge=1)
+
+
+class ChunkingSettings(_Section):
+    """How documents are cut; part of an index generation's identity."""
+
+    max_tokens: int = Field(ge=32)
+    min_tokens: int = Field(ge=0)
+
+
+class ParsingSettings(_Section):
+    """Limits of the parsing process."""
+
+    timeout_s: float = Field(gt=0)
+    memory_bytes: int = Field(ge=0)
+    max_pages: int = Field(ge=1)
+    max_text_chars: int = Field(ge=1)
+    max_expansion: int = Field(ge=1)
+
+
+class WorkerSettings(_Section):
+    """The ingestion worker."""
+
+    concurrency: int = Field(ge=1)
+    lease_s: float = Field(gt=0)
+    sweep_s: float = Field(gt=0)
+    max_attempts: int = Field(ge=1)
+    publish_max_documents: int = Field(ge=1)
+
+
+class RetrievalSettings(_Section):
+    """The question path's search."""
+
+    candidates: int = Field(ge=1)
+    max_candidates: int = Field(ge=1)
+    keyword_weight: float = Field(ge=0)
+    keyword_power: float = Field(gt=0)
+    max_top_k: int = Field(ge=1)
+    max_query_chars: int = Field(ge=1)
+
+
+class AnswerSettings(_Section):
+    """Answering. Thresholds come from `zhiku eval calibrate` on the dev sets; see docs/benchmarks.md."""
+
+    passages: int = Field(ge=1)
+    min_score_zh: float
+    min_score_en: float
+    max_quotes: int = Field(ge=1)
+
+
+class RerankSettings(_Section):
+    """Reranking."""
+
+    kind: Literal["none", "cross_encoder", "http"]
+    model: str
+    base_url: str
+    api_key: SecretStr
+
+
+class ModelSettings(_Section):
+    """One generation backend, an entry of `[[llm.models]]`."""
+
+    name: str
+    provider: Literal["openai"]
+    model: str
+    base_url: str
+    api_key: SecretStr
+    context_tokens: int = Field(ge=512)
+    timeout_s: float = Field(gt=0)
+
+
+class LlmSettings(_Section):
+    """Generation. `default` is `extractive` or the name of one of `models`."""
+
+    default: str
+    models: tuple[ModelSettings, ...] = ()
+
+
+class LogSettings(_Section):
+    """Logs go to standard error."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+    json_lines: bool
+
+
+class Settings(_Section):
+    """Everything that can be configured. Every key stands, commented, in `configs/default.toml`."""
+
+    profile: str
+    home: Path
+    server: ServerSettings
+    database: DatabaseSettings
+    redis: RedisSettings
+    milvus: MilvusSettings
+    blobs: BlobSettings
+    embedding: EmbeddingSettings
+    chunking: ChunkingSettings
+    parsing: ParsingSettings
+    worker: WorkerSettings
+    retrieval: RetrievalSettings
+    answer: AnswerSettings
+    rerank: RerankSettings
+    llm: LlmSettings
+    log: LogSettings
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings. Raises `ConfigurationError` naming the key and the remedy."""
+    env = dict(os.environ if environment is None else environment)
+    profile = env.get("ZHIKU_PROFILE", "development")
+    files = [CONFIG_FOLDER / "default.toml", CONFIG_FOLDER / f"{profile}.toml"]
+    if extra := env.get("ZHIKU_CONFIG"):
+        files.append(Path(extra))
+    tree = reduce(_merge, [*(_read_toml(file) for file in files), _from_environment(env)], {})
+    tree["profile"] = profile
+    tree["home"] = Path(str(tree["home"])).expanduser().absolute()
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(
+            f"setting {key}: {first['msg']} (see configs/default.toml; from the environment it is "
+            f"ZHIKU_{key.upper().replace('.', '__')})"
+        ) from None
+
+
+def child_environment(**overrides: str) -> dict[str, str]:
+    """The environment for a child process: ours, with telemetry of libraries switched off, and `overrides`."""
+    return {**os.environ, **QUIET, **overrides}
+
+
+def silence_telemetry() -> None:
+    """Switch off the telemetry of libraries that phone home; call before they are imported."""
+    os.environ.update(QUIET)
+
+
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "SCARF_NO_ANALYTICS": "true",
+    "UNSTRUCTURED_DISABLE_NOTICE": "1",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "LANGSMITH_TRACING": "false",
+    "LANGCHAIN_TRACING_V2": "false",
+    "ANONYMIZED_TELEMETRY": "false",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+_SHORT = {"ZHIKU_HOME": ("home",), "ZHIKU_PORT": ("server", "port"), "ZHIKU_HOST": ("server", "host")}
+_NOT_SETTINGS = {"ZHIKU_PROFILE", "ZHIKU_CONFIG", "ZHIKU_DATA", "ZHIKU_URL", "ZHIKU_KEY"}
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(f"no such configuration file: {file}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file}: {error}") from None
+
+
+def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in env.items():
+        if not name.startswith("ZHIKU_") or name in _NOT_SETTINGS:
+            continue
+        path = _SHORT.get(name) or tuple(name.removeprefix("ZHIKU_").lower().split("__"))
+        if len(path) < 2 and path != ("home",):
+            continue
+        node = tree
+        for part in path[:-1]:
+            node = node.setdefault(part, {})
+        node[path[-1]] = value
+    return tree
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        merged[key] = _merge(merged[key], value) if isinstance(value, Mapping) and key in merged else value
+    return merged

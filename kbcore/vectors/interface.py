@@ -1,0 +1,121 @@
+"""The vector index: derived from SQL, rebuildable, and never believed before SQL confirms a hit."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kbcore.permissions.scope import ReadScope
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorStamp:
+    """The integers by which a row is filtered."""
+
+    document_key: int
+    space_key: int
+    policy_id: int
+    level: int
+    valid_from: int
+    valid_to: int
+
+
+@dataclass(frozen=True, slots=True)
+class VectorRow:
+    """One chunk's row. `dense` is float32[dimension], finite, of unit length; `sparse` maps term ids to weights > 0."""
+
+    chunk_id: str
+    stamp: VectorStamp
+    dense: Vector
+    sparse: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorFilter:
+    """What a search may return. `scope` and `epoch` are required: no search runs without permission and version.
+
+    `space_keys` and `document_keys` narrow further; None = no narrowing, an empty set = nothing matches.
+    """
+
+    scope: ReadScope
+    epoch: int
+    space_keys: frozenset[int] | None = None
+    document_keys: frozenset[int] | None = None
+
+    @property
+    def matches_nothing(self) -> bool:
+        """True if the answer is known to be empty without asking."""
+        return self.scope.empty or self.space_keys == frozenset() or self.document_keys == frozenset()
+
+    def accepts(self, stamp: VectorStamp) -> bool:
+        """The filter's meaning, as plain Python: every adapter must agree with this."""
+        return (
+            stamp.policy_id in self.scope.policy_ids
+            and stamp.level <= self.scope.clearance
+            and stamp.valid_from <= self.epoch < stamp.valid_to
+            and (self.space_keys is None or stamp.space_key in self.space_keys)
+            and (self.document_keys is None or stamp.document_key in self.document_keys)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VectorHit:
+    """A chunk's key and its score: cosine for dense, inner product for sparse; higher is better."""
+
+    chunk_id: str
+    score: float
+
+
+class VectorStore(Protocol):
+    """One collection per index generation. Safe for concurrent readers; one writer at a time per collection.
+
+    Every method raises `kbcore.errors.Unavailable` when the server does not answer after retries.
+    """
+
+    def create(self, collection: str, dimension: int) -> None:
+        """Create and load a collection; does nothing if it exists already with this dimension."""
+
+    def drop(self, collection: str) -> None:
+        """Remove a collection by its real name; does nothing if there is none."""
+
+    def load(self, collection: str) -> None:
+        """Make a collection searchable after a server start."""
+
+    def upsert(self, collection: str, rows: Sequence[VectorRow]) -> None:
+        """Write rows; a row with the same key is replaced. Durable against process death when this returns."""
+
+    def close(self, collection: str, chunk_ids: Collection[str], valid_to: int) -> None:
+        """Set `valid_to` of these rows, vectors untouched. Missing keys are ignored."""
+
+    def restamp(self, collection: str, document_key: int, *, policy_id: int, level: int) -> None:
+        """Set policy and level of all rows of a document, vectors untouched."""
+
+    def delete(self, collection: str, chunk_ids: Collection[str]) -> None:
+        """Remove rows. Missing keys are ignored."""
+
+    def undo_after(self, collection: str, epoch: int) -> int:
+        """Remove rows with `valid_from > epoch`; re-open rows with `epoch < valid_to < FOREVER`. Returns rows touched."""
+
+    def search_dense(self, collection: str, query: Vector, where: VectorFilter, limit: int) -> list[VectorHit]:
+        """The nearest rows by cosine that `where` accepts, best first, no key twice, at most `limit`."""
+
+    def search_sparse(
+        self, collection: str, terms: Mapping[int, float], where: VectorFilter, limit: int
+    ) -> list[VectorHit]:
+        """The rows with the highest inner product > 0 that `where` accepts, best first, no key twice, at most `limit`."""
+
+    def scan(self, collection: str) -> Iterator[tuple[str, VectorStamp]]:
+        """Every row's key and stamp, in any order, each once: for reconciling with SQL."""
+
+    def count(self, collection: str) -> int:
+        """How many rows there are, exactly."""
+
+    def flush(self, collection: str) -> None:
+        """Seal what was written, so that searches over it are fast. Not needed for durability or visibility."""
+
+    def ping(self) -> None:
+        """Return if the server answers, raise `Unavailable` if not."""
