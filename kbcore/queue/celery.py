@@ -1,0 +1,50 @@
+"""Celery as the courier of job ids."""
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from kbcore.errors import Unavailable
+
+RUN_JOB = "zhiku.run_job"
+"""The one task: it takes a job's id. `ingestion.tasks` registers it."""
+
+
+def celery_app(url: str) -> Celery:
+    """The Celery application, for the sender and for the worker. Opens no connection."""
+    app = Celery("zhiku", broker=url)
+    app.conf.update(
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        task_serializer="json",
+        accept_content=["json"],
+        task_default_queue="zhiku",
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"visibility_timeout": 3600, "socket_connect_timeout": 2, "socket_timeout": 5},
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+    )
+    return app
+
+
+class CeleryQueue:
+    """Sends jobs over Redis. `url`: `redis://…`, or `redis+socket://…` for the embedded one."""
+
+    def __init__(self, url: str) -> None:
+        self._app = celery_app(url)
+
+    def send(self, job_id: str) -> None:
+        """See `JobQueue.send`. Does not retry: the sweeper will."""
+        try:
+            self._app.send_task(RUN_JOB, args=[job_id], retry=False)
+        except OperationalError as error:
+            raise Unavailable(f"Redis does not answer ({type(error).__name__})") from error
+
+    def ping(self) -> None:
+        """See `JobQueue.ping`."""
+        try:
+            with self._app.connection_for_write(connect_timeout=2) as connection:
+                connection.ensure_connection(max_retries=0, timeout=2)
+        except (OperationalError, OSError) as error:
+            raise Unavailable(f"Redis does not answer ({type(error).__name__})") from error
