@@ -56,23 +56,24 @@ class Database:
             raise _unavailable(error) from error
 
     @contextmanager
-    def lock(self, key: int, *, wait: bool = True) -> Iterator[bool]:
-        """Hold a session advisory lock for the block, on a connection of its own; yields whether it was got.
+    def lock(self, key: int, *, wait: bool = True) -> Iterator[Connection | None]:
+        """Hold a session advisory lock for the block; yields the connection that holds it, or None if it was not got.
 
-        PostgreSQL frees it when the process dies. Several processes and threads may compete for it.
+        Transactions that must not outlive the lock run on that connection (`with connection.begin(): …`): PostgreSQL
+        frees the lock exactly when the connection dies, so a holder that lost it cannot commit any more.
         """
+        take = sa.func.pg_advisory_lock if wait else sa.func.pg_try_advisory_lock
         try:
-            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                if wait:
-                    connection.execute(sa.select(sa.func.pg_advisory_lock(key)))
-                    held = True
-                else:
-                    held = bool(connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar())
+            with self._engine.connect() as connection:
+                with connection.begin():
+                    answer = connection.execute(sa.select(take(key))).scalar()
+                if answer is False:
+                    yield None
+                    return
                 try:
-                    yield held
+                    yield connection
                 finally:
-                    if held and not connection.invalidated:
-                        connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+                    _unlock(connection, key)
         except _GONE as error:
             raise _unavailable(error) from error
 
@@ -89,6 +90,15 @@ class Database:
     def engine(self) -> sa.Engine:
         """For migrations only."""
         return self._engine
+
+
+def _unlock(connection: Connection, key: int) -> None:
+    if connection.invalidated:
+        return
+    if connection.in_transaction():
+        connection.rollback()
+    with connection.begin():
+        connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
 
 
 def _unavailable(error: Exception) -> AclUnavailable:

@@ -178,9 +178,7 @@ generations = sa.Table(
     sa.Column("state", sa.Text, nullable=False),  # live | building | retired
     sa.Column("rows", sa.BigInteger, nullable=False, server_default="0"),  # open rows: N of the IDF
     _created(),
-    sa.Index(
-        "uq_generations_live", "state", unique=True, postgresql_where=sa.text("state = 'live'")
-    ),
+    sa.Index("uq_generations_live", "state", unique=True, postgresql_where=sa.text("state = 'live'")),
 )
 
 # A row here is a row in Milvus. `valid_from` is NULL while staged (embedded, not yet published).
@@ -217,9 +215,7 @@ version_chunks = sa.Table(
     sa.ForeignKeyConstraint(
         ["document_id", "version"], ["versions.document_id", "versions.number"], ondelete="CASCADE"
     ),
-    sa.ForeignKeyConstraint(
-        ["generation_id", "chunk_id"], ["chunks.generation_id", "chunks.id"], ondelete="CASCADE"
-    ),
+    sa.ForeignKeyConstraint(["generation_id", "chunk_id"], ["chunks.generation_id", "chunks.id"], ondelete="CASCADE"),
     sa.Index("ix_version_chunks_chunk_id", "generation_id", "chunk_id"),
 )
 
@@ -247,6 +243,7 @@ epoch = sa.Table(
     metadata,
     sa.Column("id", sa.Boolean, primary_key=True, server_default=sa.true()),
     sa.Column("value", sa.BigInteger, nullable=False),
+    sa.Column("publishing", sa.BigInteger),  # the epoch being written to Milvus; still set after a crash: undo first
     sa.CheckConstraint("id", name="one_row"),
 )
 
@@ -318,9 +315,7 @@ turns = sa.Table(
     "turns",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column(
-        "conversation_id", sa.ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True
-    ),
+    sa.Column("conversation_id", sa.ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("question", sa.Text, nullable=False),
     sa.Column("answer", sa.Text, nullable=False),
     sa.Column("citations", JSONB, nullable=False),

@@ -1,10 +1,11 @@
 """Celery as the courier of job ids."""
 
 from celery import Celery
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 
 from kbcore.errors import Unavailable
 
+QUEUE = "zhiku"
 RUN_JOB = "zhiku.run_job"
 """The one task: it takes a job's id. `ingestion.tasks` registers it."""
 
@@ -19,7 +20,7 @@ def celery_app(url: str) -> Celery:
         worker_prefetch_multiplier=1,
         task_serializer="json",
         accept_content=["json"],
-        task_default_queue="zhiku",
+        task_default_queue=QUEUE,
         broker_connection_retry_on_startup=True,
         broker_transport_options={"visibility_timeout": 3600, "socket_connect_timeout": 2, "socket_timeout": 5},
         worker_hijack_root_logger=False,
@@ -39,6 +40,17 @@ class CeleryQueue:
         try:
             self._app.send_task(RUN_JOB, args=[job_id], retry=False)
         except OperationalError as error:
+            raise Unavailable(f"Redis does not answer ({type(error).__name__})") from error
+
+    def waiting(self) -> int:
+        """See `JobQueue.waiting`."""
+        try:
+            with self._app.connection_for_read(connect_timeout=2) as connection:
+                queue = connection.default_channel.queue_declare(QUEUE, passive=True)
+                return int(queue.message_count)
+        except ChannelError:
+            return 0
+        except (OperationalError, OSError) as error:
             raise Unavailable(f"Redis does not answer ({type(error).__name__})") from error
 
     def ping(self) -> None:

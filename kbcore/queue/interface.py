@@ -9,5 +9,8 @@ class JobQueue(Protocol):
     def send(self, job_id: str) -> None:
         """Ask a worker to look at this job. Raises `Unavailable` when the broker does not answer."""
 
+    def waiting(self) -> int:
+        """How many deliveries are waiting for a worker. Raises `Unavailable`."""
+
     def ping(self) -> None:
         """Return if the broker answers, raise `Unavailable` if not."""
