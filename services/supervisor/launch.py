@@ -1,7 +1,7 @@
 """Runs before each child: binds its life to the supervisor's, gives up root if told to, then becomes the program.
 
-A plain script, started as `python -I -S launch.py`: it imports no package of ours, so it costs milliseconds. What it does
-can't be done in `Popen(preexec_fn=…)`, which is unsafe in a process with threads.
+A plain script, started as `python -I -S launch.py`: it imports no package of ours, so it costs milliseconds. What it
+does can't be done in `Popen(preexec_fn=…)`, which is unsafe in a process with threads.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ def main() -> None:
     # A background shell lets its children ignore SIGINT, the signal by which PostgreSQL and Milvus Lite stop cleanly.
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
-    os.execv(program[0], program)
+    os.execv(program[0], program)  # noqa: S606 (no shell is the point)
 
 
 if __name__ == "__main__":

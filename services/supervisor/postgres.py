@@ -108,7 +108,7 @@ class EmbeddedPostgres:
 
     def _run(self, program: str, *arguments: str, stdin: str = "") -> None:
         uid, gid = self._user or (None, None)
-        finished = subprocess.run(
+        finished = subprocess.run(  # noqa: S603 (our own words)
             [str(_binaries() / program), *arguments],
             input=stdin,
             capture_output=True,
@@ -125,7 +125,7 @@ class EmbeddedPostgres:
             raise Unavailable(f"PostgreSQL's {program} failed (exit code {finished.returncode}): {words}")
 
     def _forget_dead_postmaster(self) -> None:
-        """Remove a lock file whose pid was given to another program (a restarted container): PostgreSQL would refuse."""
+        """Remove a lock file whose pid now belongs to another program (a restarted container): it would stop the start."""
         lock = self._data / "postmaster.pid"
         try:
             pid = int(lock.read_text(encoding="utf-8").split("\n", 1)[0])

@@ -81,7 +81,7 @@ class Child:
         command = [*launcher, str(int(self.part.death_signal)), str(uid), str(gid), "--", *self.part.command]
         descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            return subprocess.Popen(
+            return subprocess.Popen(  # noqa: S603 (our own words)
                 command,
                 env=dict(self.part.environment),
                 cwd="/",

@@ -1,4 +1,4 @@
-"""The private folder of the unix sockets. A socket's path may be only 107 bytes long, so it can't lie in the data folder."""
+"""The private folder of the unix sockets: a socket's path may be only 107 bytes long, too short for a data folder's."""
 
 import hashlib
 import os
