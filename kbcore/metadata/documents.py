@@ -1,0 +1,142 @@
+"""Documents in SQL. Every read that serves a person goes through the `readable` condition of `access`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+
+from kbcore.domain.document import Classification, Document
+from kbcore.metadata.access import PRINCIPALS_CTE, READABLE
+from kbcore.metadata.tables import documents
+
+_COLUMNS = """
+    d.id, d.key, d.space_id, s.name AS space, d.external_id, d.title, d.classification, d.own_policy_id,
+    COALESCE(d.own_policy_id, s.policy_id) AS policy_id, d.tags, d.metadata, d.effective_from, d.effective_to,
+    d.version, d.latest_version, d.created_by, d.created_at, d.updated_at
+"""
+_FROM = "FROM documents d JOIN spaces s ON s.id = d.space_id"
+
+_GET = sa.text(f"SELECT {_COLUMNS} {_FROM} WHERE d.id = :id AND d.deleted_at IS NULL")
+_GET_READABLE = sa.text(f"WITH RECURSIVE {PRINCIPALS_CTE} SELECT {_COLUMNS} {_FROM} WHERE d.id = :id AND {READABLE}")
+_LIST_READABLE = sa.text(f"""
+    WITH RECURSIVE {PRINCIPALS_CTE}
+    SELECT {_COLUMNS}, v.state {_FROM} JOIN versions v ON v.document_id = d.id AND v.number = d.latest_version
+    WHERE {READABLE}
+      AND (CAST(:space_id AS text) IS NULL OR d.space_id = :space_id)
+      AND (CAST(:state AS text) IS NULL OR v.state = :state)
+      AND (CAST(:q AS text) IS NULL OR strpos(lower(d.title), lower(:q)) > 0)
+      AND (CAST(:after AS text) IS NULL OR d.id < :after)
+    ORDER BY d.id DESC LIMIT :limit
+""")
+_BY_EXTERNAL_ID = sa.text(f"""
+    SELECT {_COLUMNS} {_FROM}
+    WHERE d.space_id = :space_id AND d.external_id = :external_id AND d.deleted_at IS NULL FOR UPDATE OF d
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """What an upload says about a document."""
+
+    id: str
+    space_id: str
+    external_id: str | None
+    title: str
+    classification: Classification
+    tags: Sequence[str]
+    metadata: Mapping[str, object]
+    effective_from: datetime | None
+    effective_to: datetime | None
+    created_by: str
+
+
+def insert(connection: Connection, new: NewDocument) -> None:
+    """Add a document without versions. Raises `IntegrityError` if the external id is taken in the space."""
+    connection.execute(
+        documents.insert().values(
+            id=new.id,
+            space_id=new.space_id,
+            external_id=new.external_id,
+            title=new.title,
+            classification=int(new.classification),
+            tags=list(new.tags),
+            metadata=dict(new.metadata),
+            effective_from=new.effective_from,
+            effective_to=new.effective_to,
+            created_by=new.created_by,
+        )
+    )
+
+
+def get(connection: Connection, document_id: str) -> Document | None:
+    """A document that is not deleted, whoever asks: for the ingestion half and for rights other than reading."""
+    row = connection.execute(_GET, {"id": document_id}).one_or_none()
+    return None if row is None else _document(row)
+
+
+def get_readable(connection: Connection, user_id: str, document_id: str) -> Document | None:
+    """A document, if this user may read it now; None for unknown and unreadable alike."""
+    row = connection.execute(_GET_READABLE, {"user_id": user_id, "id": document_id}).one_or_none()
+    return None if row is None else _document(row)
+
+
+def list_readable(
+    connection: Connection,
+    user_id: str,
+    *,
+    space_id: str | None = None,
+    state: str | None = None,
+    q: str | None = None,
+    after: str | None = None,
+    limit: int,
+) -> list[Document]:
+    """Documents that this user may read now, newest first; `after` is the last id of the page before.
+
+    `state` is the state of the latest version; `q` is a part of the title, in any case.
+    """
+    rows = connection.execute(
+        _LIST_READABLE,
+        {"user_id": user_id, "space_id": space_id, "state": state, "q": q, "after": after, "limit": limit},
+    )
+    return [_document(row) for row in rows]
+
+
+def lock_by_external_id(connection: Connection, space_id: str, external_id: str) -> Document | None:
+    """The live document with this external id, locked until the transaction ends."""
+    row = connection.execute(_BY_EXTERNAL_ID, {"space_id": space_id, "external_id": external_id}).one_or_none()
+    return None if row is None else _document(row)
+
+
+def lock(connection: Connection, document_id: str) -> Document | None:
+    """The document, locked until the transaction ends; None if it is unknown or deleted."""
+    found = connection.execute(
+        sa.select(documents.c.id)
+        .where(documents.c.id == document_id, documents.c.deleted_at.is_(None))
+        .with_for_update()
+    ).one_or_none()
+    return None if found is None else get(connection, document_id)
+
+
+def update(connection: Connection, document_id: str, **values: object) -> None:
+    """Set columns of a document."""
+    connection.execute(
+        documents.update().where(documents.c.id == document_id).values(updated_at=sa.func.now(), **values)
+    )
+
+
+def mark_deleted(connection: Connection, document_id: str, by: str) -> None:
+    """Hide a document from every reader from this transaction's commit on. Its history stays."""
+    connection.execute(
+        documents.update()
+        .where(documents.c.id == document_id, documents.c.deleted_at.is_(None))
+        .values(deleted_at=sa.func.now(), deleted_by=by, updated_at=sa.func.now())
+    )
+
+
+def _document(row: Row[tuple[object, ...]]) -> Document:
+    values = {name: value for name, value in row._mapping.items() if name != "state"}
+    values["classification"] = Classification(row.classification)
+    values["tags"] = tuple(row.tags)
+    return Document(**values)

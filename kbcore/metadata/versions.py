@@ -1,0 +1,151 @@
+"""Versions of documents in SQL: the bytes' address, the stored text, and when readers saw which one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+
+from kbcore.domain.chunk import ElementKind, Span, StoredText
+from kbcore.domain.document import Version, VersionState
+from kbcore.errors import ItemError
+from kbcore.metadata.tables import documents, versions
+
+_LISTED = [column for column in versions.c if column.name not in ("text", "outline")]
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """Received bytes, already stored in the blob store."""
+
+    document_id: str
+    sha256: str
+    size: int
+    file_name: str
+    media_type: str
+    title: str
+    created_by: str
+    comment: str | None = None
+
+
+def insert(connection: Connection, new: NewVersion) -> int:
+    """Add the next version of a document as pending and return its number. The document's row gets locked."""
+    number = connection.execute(
+        documents.update()
+        .where(documents.c.id == new.document_id)
+        .values(latest_version=documents.c.latest_version + 1, updated_at=sa.func.now())
+        .returning(documents.c.latest_version)
+    ).scalar_one()
+    connection.execute(
+        versions.insert().values(
+            document_id=new.document_id,
+            number=number,
+            sha256=new.sha256,
+            size=new.size,
+            file_name=new.file_name,
+            media_type=new.media_type,
+            title=new.title,
+            state=VersionState.PENDING,
+            created_by=new.created_by,
+            comment=new.comment,
+        )
+    )
+    return int(number)
+
+
+def get(connection: Connection, document_id: str, number: int) -> Version | None:
+    """One version, without its text."""
+    row = connection.execute(
+        sa.select(*_LISTED).where(versions.c.document_id == document_id, versions.c.number == number)
+    ).one_or_none()
+    return None if row is None else _version(row)
+
+
+def list_of(connection: Connection, document_id: str) -> list[Version]:
+    """All versions of a document, newest first, without their texts."""
+    rows = connection.execute(
+        sa.select(*_LISTED).where(versions.c.document_id == document_id).order_by(versions.c.number.desc())
+    )
+    return [_version(row) for row in rows]
+
+
+def stored_text(connection: Connection, document_id: str, number: int) -> StoredText | None:
+    """The stored text and outline of a version; None before it was parsed."""
+    row = connection.execute(
+        sa.select(versions.c.text, versions.c.outline).where(
+            versions.c.document_id == document_id, versions.c.number == number
+        )
+    ).one_or_none()
+    if row is None or row.text is None:
+        return None
+    outline = tuple(Span(ElementKind(kind), start, end, page, depth) for kind, start, end, page, depth in row.outline)
+    return StoredText(row.text, outline)
+
+
+def store_text(
+    connection: Connection,
+    document_id: str,
+    number: int,
+    stored: StoredText,
+    *,
+    media_type: str,
+    title: str,
+    language: str,
+    pages: int | None,
+    element_counts: Mapping[str, int],
+) -> None:
+    """Keep what parsing and cleaning found."""
+    outline = [[span.kind.value, span.start, span.end, span.page, span.depth] for span in stored.outline]
+    _set(
+        connection,
+        document_id,
+        number,
+        text=stored.text,
+        outline=outline,
+        media_type=media_type,
+        title=title,
+        language=language,
+        pages=pages,
+        element_counts=dict(element_counts),
+    )
+
+
+def mark_staged(connection: Connection, document_id: str, number: int) -> None:
+    """Say that the version's chunks are embedded and wait for publication."""
+    _set(connection, document_id, number, state=VersionState.STAGED)
+
+
+def mark_ended(connection: Connection, document_id: str, number: int, state: VersionState, reason: ItemError) -> None:
+    """End a version as skipped or failed, with the reason."""
+    _set(
+        connection,
+        document_id,
+        number,
+        state=state,
+        reason_code=reason.code,
+        reason=reason.detail,
+        reason_page=reason.page,
+    )
+
+
+def mark_pending(connection: Connection, document_id: str, number: int) -> None:
+    """Put a failed version back in line (a retry)."""
+    _set(
+        connection,
+        document_id,
+        number,
+        state=VersionState.PENDING,
+        reason_code=None,
+        reason=None,
+        reason_page=None,
+    )
+
+
+def _set(connection: Connection, document_id: str, number: int, **values: object) -> None:
+    connection.execute(
+        versions.update().where(versions.c.document_id == document_id, versions.c.number == number).values(**values)
+    )
+
+
+def _version(row: Row[tuple[object, ...]]) -> Version:
+    return Version(**{**row._mapping, "state": VersionState(row.state)})
