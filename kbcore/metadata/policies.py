@@ -1,0 +1,102 @@
+"""Policies: one row per space, changed in place; one row per distinct document policy, immutable and shared."""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql import insert
+
+from kbcore.domain.principal import EVERYONE
+from kbcore.metadata.tables import documents, groups, policies, policy_entries, spaces, users
+from kbcore.permissions.policy import Grant, Policy, Role
+
+
+def create_policy(connection: Connection, policy: Policy) -> int:
+    """A mutable policy row, for a space. Returns its id."""
+    policy_id = int(connection.execute(sa.insert(policies).returning(policies.c.id)).scalar_one())
+    _write_entries(connection, policy_id, policy)
+    return policy_id
+
+
+def replace_policy(connection: Connection, policy_id: int, policy: Policy) -> None:
+    """Put other entries into a space's policy row: acts at once, and no document or vector changes."""
+    connection.execute(sa.select(policies.c.id).where(policies.c.id == policy_id).with_for_update())
+    connection.execute(sa.delete(policy_entries).where(policy_entries.c.policy_id == policy_id))
+    _write_entries(connection, policy_id, policy)
+
+
+def intern_policy(connection: Connection, policy: Policy) -> int:
+    """The id of the immutable row with exactly this policy, made if there is none: equal policies share one id."""
+    digest = hashlib.sha256(json.dumps(sorted(_entries(policy).items())).encode()).hexdigest()
+    made = connection.execute(
+        insert(policies).values(digest=digest).on_conflict_do_nothing().returning(policies.c.id)
+    ).scalar_one_or_none()
+    if made is not None:
+        _write_entries(connection, made, policy)
+        return int(made)
+    return int(connection.execute(sa.select(policies.c.id).where(policies.c.digest == digest)).scalar_one())
+
+
+def read_policy(connection: Connection, policy_id: int) -> Policy:
+    """The entries of a policy row; an unknown row is an empty policy, which lets nobody in."""
+    query = sa.select(policy_entries.c.principal, policy_entries.c.role).where(policy_entries.c.policy_id == policy_id)
+    rows = connection.execute(query).all()
+    return Policy(
+        allow=frozenset(Grant(row.principal, Role(row.role)) for row in rows if row.role is not None),
+        deny=frozenset(row.principal for row in rows if row.role is None),
+    )
+
+
+def times_used(connection: Connection, principal: str) -> int:
+    """How many policies that are in force name this principal."""
+    in_force = sa.union(
+        sa.select(spaces.c.policy_id),
+        sa.select(documents.c.own_policy_id).where(
+            documents.c.own_policy_id.is_not(None), documents.c.deleted_at.is_(None)
+        ),
+    )
+    query = sa.select(sa.func.count()).where(
+        policy_entries.c.principal == principal, policy_entries.c.policy_id.in_(in_force)
+    )
+    return connection.execute(query).scalar_one()
+
+
+def principals_by_name(connection: Connection, names: Collection[str]) -> dict[str, str]:
+    """`user:NAME-or-ID` and `group:NAME-or-ID` to stored principals (`user:<id>`); unknown ones are left out."""
+    found = {EVERYONE: EVERYONE} if EVERYONE in names else {}
+    for kind, table in (("user", users), ("group", groups)):
+        wanted = [name.removeprefix(f"{kind}:") for name in names if name.startswith(f"{kind}:")]
+        if not wanted:
+            continue
+        query = sa.select(table.c.id, table.c.name).where(table.c.id.in_(wanted) | table.c.name.in_(wanted))
+        for row in connection.execute(query):
+            found[f"{kind}:{row.name}"] = f"{kind}:{row.id}"
+            found[f"{kind}:{row.id}"] = f"{kind}:{row.id}"
+    return {name: principal for name, principal in found.items() if name in names}
+
+
+def names_of_principals(connection: Connection, principals: Collection[str]) -> Mapping[str, str]:
+    """Stored principals to what people read (`user:li.na`); one whose user or group is gone keeps its id."""
+    shown = {principal: principal for principal in principals}
+    for kind, table in (("user", users), ("group", groups)):
+        ids = [principal.removeprefix(f"{kind}:") for principal in principals if principal.startswith(f"{kind}:")]
+        if ids:
+            for row in connection.execute(sa.select(table.c.id, table.c.name).where(table.c.id.in_(ids))):
+                shown[f"{kind}:{row.id}"] = f"{kind}:{row.name}"
+    return shown
+
+
+def _entries(policy: Policy) -> dict[str, str | None]:
+    """One entry a principal: its highest role, or None if it is denied (deny beats allow)."""
+    roles: dict[str, str | None] = {}
+    for grant in sorted(policy.allow, key=lambda grant: grant.role.rank):
+        roles[grant.principal] = grant.role.value
+    return roles | dict.fromkeys(policy.deny)
+
+
+def _write_entries(connection: Connection, policy_id: int, policy: Policy) -> None:
+    rows = [{"policy_id": policy_id, "principal": who, "role": role} for who, role in _entries(policy).items()]
+    if rows:
+        connection.execute(sa.insert(policy_entries), rows)

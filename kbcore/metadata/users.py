@@ -1,0 +1,126 @@
+"""Users: people and service accounts."""
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql import insert
+
+from kbcore.domain.document import Classification
+from kbcore.domain.ids import new_id
+from kbcore.domain.principal import User
+from kbcore.errors import Conflict, NotFound
+from kbcore.metadata.tables import group_members, policies, policy_entries, users
+
+_LAST_ADMIN_LOCK = 0x5A4841444D  # "ZHADM": serialises changes that could leave nobody in charge
+
+
+def create_user(
+    connection: Connection,
+    *,
+    name: str,
+    display_name: str,
+    email: str | None,
+    clearance: Classification,
+    is_admin: bool,
+) -> User:
+    """Add a user. Raises `Conflict` (`name_taken`)."""
+    row = connection.execute(
+        insert(users)
+        .values(
+            id=new_id(),
+            name=name,
+            display_name=display_name,
+            email=email,
+            clearance=int(clearance),
+            is_admin=is_admin,
+        )
+        .on_conflict_do_nothing(index_elements=[users.c.name])
+        .returning(*users.c)
+    ).one_or_none()
+    if row is None:
+        raise Conflict(f"There is already a user named {name!r}.", code="name_taken")
+    return _user(row)
+
+
+def get_user(connection: Connection, user_id: str) -> User:
+    """The user with this id. Raises `NotFound("user")`."""
+    row = connection.execute(sa.select(users).where(users.c.id == user_id)).one_or_none()
+    if row is None:
+        raise NotFound("user")
+    return _user(row)
+
+
+def any_user(connection: Connection) -> bool:
+    """True if there is at least one user."""
+    return connection.execute(sa.select(sa.exists().select_from(users))).scalar_one()
+
+
+def list_users(connection: Connection, *, after: str | None, limit: int) -> list[User]:
+    """Users by id (oldest first), those after the id `after`."""
+    query = sa.select(users).order_by(users.c.id).limit(limit)
+    if after is not None:
+        query = query.where(users.c.id > after)
+    return [_user(row) for row in connection.execute(query)]
+
+
+def update_user(connection: Connection, user_id: str, values: Mapping[str, object]) -> User:
+    """Set columns of a user. Raises `NotFound("user")`, `Conflict` (`name_taken`, `last_admin`)."""
+    _hold_last_admin(connection)
+    before = get_user(connection, user_id)
+    taken = sa.select(users.c.id).where(users.c.name == values.get("name"), users.c.id != user_id)
+    if connection.execute(taken).first() is not None:
+        raise Conflict(f"There is already a user named {values['name']!r}.", code="name_taken")
+    row = (
+        connection.execute(sa.update(users).where(users.c.id == user_id).values(**values).returning(*users.c)).one()
+        if values
+        else None
+    )
+    after = _user(row) if row is not None else before
+    if _in_charge(before) and not _in_charge(after):
+        _require_an_admin(connection)
+    return after
+
+
+def delete_user(connection: Connection, user_id: str) -> None:
+    """Remove a user with keys, memberships and entries in space policies. Raises `Conflict` (`last_admin`)."""
+    _hold_last_admin(connection)
+    user = get_user(connection, user_id)
+    connection.execute(sa.delete(users).where(users.c.id == user_id))
+    if _in_charge(user):
+        _require_an_admin(connection)
+    principal = f"user:{user_id}"
+    connection.execute(sa.delete(group_members).where(group_members.c.member == principal))
+    owned_by_a_space = sa.select(policies.c.id).where(policies.c.digest.is_(None))
+    connection.execute(
+        sa.delete(policy_entries).where(
+            policy_entries.c.principal == principal, policy_entries.c.policy_id.in_(owned_by_a_space)
+        )
+    )
+
+
+def _hold_last_admin(connection: Connection) -> None:
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LAST_ADMIN_LOCK)))
+
+
+def _in_charge(user: User) -> bool:
+    return user.is_admin and user.active
+
+
+def _require_an_admin(connection: Connection) -> None:
+    left = sa.select(sa.exists().where(users.c.is_admin, users.c.active))
+    if not connection.execute(left).scalar_one():
+        raise Conflict("This is the last active administrator; name another one first.", code="last_admin")
+
+
+def _user(row: sa.Row[tuple[object, ...]]) -> User:
+    return User(
+        id=row.id,
+        name=row.name,
+        display_name=row.display_name,
+        email=row.email,
+        clearance=Classification(row.clearance),
+        is_admin=row.is_admin,
+        active=row.active,
+        created_at=row.created_at,
+    )
