@@ -80,8 +80,20 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorStamp:
+    """The integers by which a chunk's row in the vector index is filtered."""
+
+    document_key: int
+    space_key: int
+    policy_id: int
+    level: int
+    valid_from: int
+    valid_to: int
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk that SQL has confirmed this caller may read now; only `services.query.check` makes these."""
+    """A chunk that SQL has confirmed this caller may read now; only `kbcore.metadata.passages.confirm` makes these."""
 
     chunk_id: str
     document_id: str

@@ -11,6 +11,7 @@ class JobKind(StrEnum):
     INGEST = "ingest"  # one version of one document: load → clean → chunk → embed → publish
     WITHDRAW = "withdraw"  # close the rows of a deleted document
     RESTAMP = "restamp"  # write a document's new policy or classification onto its rows
+    RECONCILE = "reconcile"  # compare the index with SQL and repair it
 
 
 class JobState(StrEnum):

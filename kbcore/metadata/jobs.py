@@ -91,15 +91,15 @@ def claim(connection: Connection, job_id: str, worker: str, lease_s: float) -> J
     return None if row is None else _job(row)
 
 
-def renew(connection: Connection, job_id: str, worker: str, lease_s: float) -> bool:
-    """Keep holding a job; False if it was given to somebody else."""
+def renew_all(connection: Connection, worker: str, lease_s: float) -> int:
+    """Keep holding every job of this worker; returns how many those are."""
     _relax(connection)
     result = connection.execute(
         jobs.update()
-        .where(jobs.c.id == job_id, jobs.c.worker == worker, jobs.c.state == JobState.RUNNING)
+        .where(jobs.c.worker == worker, jobs.c.state == JobState.RUNNING)
         .values(lease_until=_in(lease_s))
     )
-    return result.rowcount == 1
+    return result.rowcount
 
 
 def progress(connection: Connection, job_id: str, stage: str, done: int, total: int) -> bool:
@@ -145,6 +145,23 @@ def release(connection: Connection, job_id: str) -> None:
         .where(jobs.c.id == job_id, jobs.c.state == JobState.RUNNING)
         .values(state=JobState.QUEUED, lease_until=None, worker=None, attempts=jobs.c.attempts - 1)
     )
+
+
+def release_all(connection: Connection, worker: str) -> int:
+    """Put everything that a worker holds back in line: it is going down. Returns how many jobs there were."""
+    result = connection.execute(
+        jobs.update()
+        .where(jobs.c.worker == worker, jobs.c.state == JobState.RUNNING)
+        .values(state=JobState.QUEUED, lease_until=None, worker=None, attempts=jobs.c.attempts - 1)
+    )
+    return result.rowcount
+
+
+def busy(connection: Connection) -> bool:
+    """True if any job is queued or running."""
+    return connection.execute(
+        sa.select(sa.exists().where(jobs.c.state.in_((JobState.QUEUED, JobState.RUNNING))))
+    ).scalar_one()
 
 
 def requeue(connection: Connection, job_id: str) -> bool:

@@ -12,24 +12,12 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from kbcore.domain.chunk import VectorStamp
 from kbcore.domain.document import FOREVER, VersionState
 from kbcore.domain.job import JobState
 from kbcore.metadata import jobs as job_rows
+from kbcore.metadata.index_rows import IndexRow
 from kbcore.metadata.tables import chunks, epoch, generations, publications, versions
-
-
-@dataclass(frozen=True, slots=True)
-class NewRow:
-    """A row to add to the index, with everything that Milvus needs. `vector` is float32 little-endian."""
-
-    chunk_id: str
-    document_id: str
-    document_key: int
-    space_key: int
-    policy_id: int
-    level: int
-    vector: bytes
-    terms: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +31,7 @@ class PublicationPlan:
     epoch: int
     versions: Mapping[str, int]
     withdrawn: frozenset[str]
-    added: Sequence[NewRow]
+    added: Sequence[IndexRow]
     reused: Mapping[str, str]
     closed: Mapping[str, bytes]
     jobs: Sequence[str] = field(default=())
@@ -129,19 +117,22 @@ def plan(connection: Connection, generation_id: int, model: str, *, limit: int) 
         if row.document_id in ready:
             reusable.setdefault((row.document_id, row.embedded_hash), []).append(row.id)
 
-    added: list[NewRow] = []
+    next_epoch = current_epoch(connection) + 1
+    added: list[IndexRow] = []
     reused: dict[str, str] = {}
     for row in connection.execute(_STAGED_ROWS, {**pairs, "generation": generation_id, "model": model}):
         same = reusable.get((row.document_id, row.embedded_hash))
         if same:
             reused[row.chunk_id] = same.pop(0)
         else:
-            values = {name: value for name, value in row._mapping.items() if name != "embedded_hash"}
-            added.append(NewRow(**values))
+            stamp = VectorStamp(
+                row.document_key, row.space_key, row.policy_id, row.level, valid_from=next_epoch, valid_to=FOREVER
+            )
+            added.append(IndexRow(row.chunk_id, stamp, row.vector, row.terms))
 
     kept = set(reused.values())
     return PublicationPlan(
-        epoch=current_epoch(connection) + 1,
+        epoch=next_epoch,
         versions=ready,
         withdrawn=withdrawn,
         added=added,

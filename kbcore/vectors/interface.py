@@ -7,21 +7,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kbcore.domain.chunk import VectorStamp
 from kbcore.permissions.scope import ReadScope
 
+__all__ = ["Vector", "VectorFilter", "VectorHit", "VectorRow", "VectorStamp", "VectorStore"]
+
 Vector = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class VectorStamp:
-    """The integers by which a row is filtered."""
-
-    document_key: int
-    space_key: int
-    policy_id: int
-    level: int
-    valid_from: int
-    valid_to: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +64,8 @@ class VectorHit:
 class VectorStore(Protocol):
     """One collection per index generation. Safe for concurrent readers; one writer at a time per collection.
 
-    Every method raises `kbcore.errors.Unavailable` when the server does not answer after retries.
+    Every method raises `kbcore.errors.Unavailable` when the server does not answer after retries or the collection is
+    missing, and `ValueError` for keys, vectors and weights that are not what the types here promise.
     """
 
     def create(self, collection: str, dimension: int) -> None:
@@ -86,7 +78,7 @@ class VectorStore(Protocol):
         """Make a collection searchable after a server start."""
 
     def upsert(self, collection: str, rows: Sequence[VectorRow]) -> None:
-        """Write rows; a row with the same key is replaced. Durable against process death when this returns."""
+        """Write rows; a row with the same key is replaced. Durable against process death, and seen by searches, when it returns."""
 
     def close(self, collection: str, chunk_ids: Collection[str], valid_to: int) -> None:
         """Set `valid_to` of these rows, vectors untouched. Missing keys are ignored."""
@@ -98,7 +90,7 @@ class VectorStore(Protocol):
         """Remove rows. Missing keys are ignored."""
 
     def undo_after(self, collection: str, epoch: int) -> int:
-        """Remove rows with `valid_from > epoch`; re-open rows with `epoch < valid_to < FOREVER`. Returns rows touched."""
+        """Remove rows with `valid_from > epoch`, re-open rows with `epoch < valid_to < FOREVER`; returns how many."""
 
     def search_dense(self, collection: str, query: Vector, where: VectorFilter, limit: int) -> list[VectorHit]:
         """The nearest rows by cosine that `where` accepts, best first, no key twice, at most `limit`."""
@@ -106,7 +98,7 @@ class VectorStore(Protocol):
     def search_sparse(
         self, collection: str, terms: Mapping[int, float], where: VectorFilter, limit: int
     ) -> list[VectorHit]:
-        """The rows with the highest inner product > 0 that `where` accepts, best first, no key twice, at most `limit`."""
+        """The highest inner products > 0 among rows that `where` accepts, best first, no key twice, at most `limit`."""
 
     def scan(self, collection: str) -> Iterator[tuple[str, VectorStamp]]:
         """Every row's key and stamp, in any order, each once: for reconciling with SQL."""

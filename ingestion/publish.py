@@ -1,0 +1,151 @@
+"""Publish: the step that readers see, all at once.
+
+1. take the publish lock (one publisher at a time, over all processes)
+2. undo what a crashed publication left in Milvus
+3. plan epoch E+1: every staged version that is next for its document, and every withdrawal
+4. note in SQL that E+1 is being written
+5. write the new rows to Milvus, valid from E+1
+6. close the replaced rows there, valid to E+1
+7. commit rows, versions, jobs and the epoch in one SQL transaction, on the connection that holds the lock
+
+Killed anywhere before 7, readers stay at E and the next publication starts with 2; killed after it, E+1 is complete.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+import structlog
+from kbcore.language.weights import unpack
+from sqlalchemy import Connection
+
+from kbcore.bootstrap import Platform
+from kbcore.domain.vector import vector_from_bytes
+from kbcore.metadata import chunks as chunk_rows
+from kbcore.metadata import documents, publications
+from kbcore.metadata.database import PUBLISH_LOCK
+from kbcore.metadata.generations import Generation
+from kbcore.metadata.index_rows import IndexRow
+from kbcore.vectors.interface import VectorRow
+
+log = structlog.get_logger(__name__)
+
+
+class PublishStep(StrEnum):
+    """The points between which a publication can be killed; tests enumerate them."""
+
+    LOCKED = "locked"
+    UNDONE = "undone"
+    PLANNED = "planned"
+    NOTED = "noted"
+    ROWS_WRITTEN = "rows_written"
+    ROWS_CLOSED = "rows_closed"
+    COMMITTED = "committed"
+
+
+def _nothing(_step: PublishStep) -> None:
+    return None
+
+
+class Publisher:
+    """Publishes whatever is staged. One for each process; safe to call from several threads.
+
+    `reached` is called after every step: the fault tests stop the process there.
+    """
+
+    def __init__(
+        self, platform: Platform, generation: Generation, *, reached: Callable[[PublishStep], None] = _nothing
+    ) -> None:
+        self._platform = platform
+        self._generation = generation
+        self._reached = reached
+        self._unflushed = 0
+
+    def publish_staged(self) -> int:
+        """Publish all that is ready, in as few publications as it takes; returns how many there were.
+
+        Whoever waits for the lock meanwhile finds its version already published: publications group themselves.
+        """
+        count = 0
+        with self._platform.database.lock(PUBLISH_LOCK) as connection:
+            assert connection is not None
+            self._reached(PublishStep.LOCKED)
+            self.undo_unfinished(connection)
+            self._reached(PublishStep.UNDONE)
+            while self._publish_once(connection):
+                count += 1
+            self._drop_superseded(connection)
+        return count
+
+    def restamp(self, document_id: str) -> None:
+        """Write a document's present policy and classification onto its rows."""
+        with self._platform.database.lock(PUBLISH_LOCK) as connection:
+            assert connection is not None
+            with connection.begin():
+                document = documents.get(connection, document_id)
+            if document is not None:
+                self._platform.vectors.restamp(
+                    self._generation.collection,
+                    document.key,
+                    policy_id=document.policy_id,
+                    level=int(document.classification),
+                )
+
+    def undo_unfinished(self, connection: Connection) -> None:
+        """Remove from Milvus what a killed publication wrote there. The caller holds the publish lock."""
+        with connection.begin():
+            unfinished = publications.unfinished(connection)
+            epoch = publications.current_epoch(connection)
+        if unfinished:
+            touched = self._platform.vectors.undo_after(self._generation.collection, epoch)
+            with connection.begin():
+                publications.undone(connection)
+            log.warning("undid an unfinished publication", epoch=epoch + 1, rows=touched)
+
+    def flush(self) -> None:
+        """Seal the rows written since the last flush; called when there is nothing else to do."""
+        if self._unflushed:
+            self._platform.vectors.flush(self._generation.collection)
+            self._unflushed = 0
+
+    def _publish_once(self, connection: Connection) -> bool:
+        generation, vectors = self._generation, self._platform.vectors
+        with connection.begin():
+            plan = publications.plan(
+                connection,
+                generation.id,
+                generation.embedding,
+                limit=self._platform.settings.worker.publish_max_documents,
+            )
+        self._reached(PublishStep.PLANNED)
+        if plan.empty:
+            return False
+        with connection.begin():
+            publications.begin(connection, plan)
+        self._reached(PublishStep.NOTED)
+        if plan.added:
+            vectors.upsert(generation.collection, [vector_row(row) for row in plan.added])
+        self._reached(PublishStep.ROWS_WRITTEN)
+        if plan.closed:
+            vectors.close(generation.collection, plan.closed.keys(), plan.epoch)
+        self._reached(PublishStep.ROWS_CLOSED)
+        with connection.begin():
+            publications.commit(connection, generation.id, plan, unpack)
+        self._reached(PublishStep.COMMITTED)
+        log.info("published", epoch=plan.epoch, documents=len(plan.versions), withdrawn=len(plan.withdrawn))
+        self._flush_when_many(len(plan.added) + len(plan.closed))
+        return True
+
+    def _drop_superseded(self, connection: Connection) -> None:
+        with connection.begin():
+            for document_id, number in publications.skip_superseded(connection):
+                chunk_rows.unstage(connection, self._generation.id, document_id, number)
+
+    def _flush_when_many(self, rows: int) -> None:
+        self._unflushed += rows
+        if self._unflushed >= self._platform.settings.milvus.flush_rows:
+            self.flush()
+
+
+def vector_row(row: IndexRow) -> VectorRow:
+    """A row from SQL as Milvus gets it."""
+    return VectorRow(row.chunk_id, row.stamp, vector_from_bytes(row.vector), unpack(row.terms))
