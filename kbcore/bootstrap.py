@@ -84,9 +84,7 @@ class Platform:
                 passage_prefix=settings.passage_prefix,
                 batch_size=settings.batch_size,
             )
-        return BundledEmbedder(
-            self.settings.home / "models", threads=settings.threads, batch_size=settings.batch_size
-        )
+        return BundledEmbedder(threads=settings.threads, batch_size=settings.batch_size)
 
     @cached_property
     def reranker(self) -> Reranker | None:
