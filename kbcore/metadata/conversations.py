@@ -1,0 +1,128 @@
+"""Conversations: what somebody asked and was answered. Only their owner sees them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from kbcore.domain.conversation import Citation, Conversation, Turn
+from kbcore.domain.ids import new_id
+from kbcore.metadata.passages import readable_documents
+from kbcore.metadata.tables import conversations, feedback, turns
+
+WITHHELD = "access_withdrawn"
+"""The reason of a turn whose sources its asker may no longer read."""
+
+
+def create(connection: Connection, user_id: str, title: str) -> str:
+    """A new conversation's id."""
+    conversation_id = new_id()
+    connection.execute(sa.insert(conversations).values(id=conversation_id, user_id=user_id, title=title))
+    return conversation_id
+
+
+def get(connection: Connection, user_id: str, conversation_id: str) -> Conversation | None:
+    """This user's conversation; None if there is none, or it is somebody else's."""
+    row = connection.execute(
+        sa.select(conversations).where(conversations.c.id == conversation_id, conversations.c.user_id == user_id)
+    ).one_or_none()
+    return None if row is None else Conversation(**row._mapping)
+
+
+def page(
+    connection: Connection, user_id: str, *, limit: int, before: tuple[datetime, str] | None = None
+) -> list[Conversation]:
+    """The user's conversations, the last used first; `before` is the (updated_at, id) of the last one already shown."""
+    query = sa.select(conversations).where(conversations.c.user_id == user_id)
+    if before is not None:
+        query = query.where(sa.tuple_(conversations.c.updated_at, conversations.c.id) < sa.tuple_(*before))
+    query = query.order_by(conversations.c.updated_at.desc(), conversations.c.id.desc()).limit(limit)
+    return [Conversation(**row._mapping) for row in connection.execute(query)]
+
+
+def delete(connection: Connection, user_id: str, conversation_id: str) -> bool:
+    """Remove it with all its turns; False if this user has no such conversation."""
+    gone = sa.delete(conversations).where(conversations.c.id == conversation_id, conversations.c.user_id == user_id)
+    return connection.execute(gone).rowcount == 1
+
+
+def add_turn(connection: Connection, turn: Turn, named: Sequence[str] = ()) -> None:
+    """Remember a finished answer. `named` are documents that its text names without citing them ("closest: …")."""
+    connection.execute(
+        sa.insert(turns).values(
+            id=turn.id,
+            conversation_id=turn.conversation_id,
+            question=turn.question,
+            answer=turn.answer,
+            citations={"cited": [asdict(citation) for citation in turn.citations], "named": list(named)},
+            abstained=turn.abstained,
+            reason=turn.reason,
+            model=turn.model,
+            epoch=turn.epoch,
+            trace_id=turn.trace_id,
+            created_at=turn.created_at,
+        )
+    )
+    touched = sa.update(conversations).where(conversations.c.id == turn.conversation_id)
+    connection.execute(touched.values(updated_at=sa.func.now()))
+
+
+def turns_of(connection: Connection, user_id: str, conversation_id: str) -> list[Turn]:
+    """The turns of the user's conversation, oldest first, each checked again.
+
+    If any document that an answer cites or names may not be read by this user now, the turn has answer None, no
+    citations, and `WITHHELD` as its reason.
+    """
+    owned = conversations.c.id == turns.c.conversation_id
+    query = (
+        sa.select(turns)
+        .join(conversations, owned)
+        .where(turns.c.conversation_id == conversation_id, conversations.c.user_id == user_id)
+        .order_by(turns.c.created_at, turns.c.id)
+    )
+    rows = [(_turn(row._mapping), _documents(row.citations)) for row in connection.execute(query)]
+    wanted = sorted({document for _, documents in rows for document in documents})
+    readable = readable_documents(connection, user_id, wanted) if wanted else frozenset()
+    return [turn if documents <= readable else _withheld(turn) for turn, documents in rows]
+
+
+def add_feedback(
+    connection: Connection,
+    user_id: str,
+    trace_id: str,
+    rating: int,
+    *,
+    reason: str | None,
+    comment: str | None,
+    complaint: bool,
+) -> str:
+    """Remember what somebody thought of an answer; returns the feedback's id."""
+    feedback_id = new_id()
+    connection.execute(
+        sa.insert(feedback).values(
+            id=feedback_id,
+            user_id=user_id,
+            trace_id=trace_id,
+            rating=rating,
+            reason=reason,
+            comment=comment,
+            complaint=complaint,
+        )
+    )
+    return feedback_id
+
+
+def _turn(row: Mapping[str, Any]) -> Turn:
+    cited = tuple(Citation(**{**item, "heading": tuple(item["heading"])}) for item in row["citations"]["cited"])
+    return Turn(**{**row, "citations": cited})
+
+
+def _documents(stored: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(stored["named"]) | {item["document_id"] for item in stored["cited"]}
+
+
+def _withheld(turn: Turn) -> Turn:
+    return replace(turn, answer=None, citations=(), reason=WITHHELD)

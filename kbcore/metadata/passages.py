@@ -1,0 +1,114 @@
+"""The check: which of the rows that the vector index named this person may read now, as SQL has them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from kbcore.domain.chunk import Passage
+from kbcore.domain.document import Classification
+from kbcore.language.weights import unpack
+from kbcore.metadata.access import PRINCIPALS_CTE, READABLE
+from kbcore.metadata.standpoint import LiveIndex
+
+# Who may read is resolved afresh in this statement, not taken from the search's start. The narrowing is repeated here,
+# for the index may be wrong about that, too. Effective dates are compared with the time that the search is about.
+_CONFIRM = sa.text(f"""
+    WITH RECURSIVE {PRINCIPALS_CTE}
+    SELECT DISTINCT ON (c.id) c.id, d.id AS document_id, v.number,
+        CASE WHEN v.number = d.version THEN d.title ELSE v.title END AS title, s.name AS space, c.text,
+        p.page, p.heading, p.start, p.end, d.classification, c.language, d.effective_from, d.effective_to, c.terms,
+        e.vector
+    FROM unnest(CAST(:chunk_ids AS text[])) AS hit(id)
+    JOIN chunks c ON c.generation_id = :generation_id AND c.id = hit.id
+        AND c.valid_from <= :epoch AND c.valid_to > :epoch
+    JOIN documents d ON d.id = c.document_id
+    JOIN spaces s ON s.id = d.space_id
+    JOIN versions v ON v.document_id = d.id AND v.valid_from <= :epoch AND v.valid_to > :epoch
+    JOIN version_chunks p ON p.generation_id = c.generation_id AND p.document_id = d.id AND p.version = v.number
+        AND p.chunk_id = c.id
+    LEFT JOIN embeddings e ON e.model = :embedding AND e.text_hash = c.embedded_hash
+    WHERE {READABLE}
+        AND (d.effective_from IS NULL OR d.effective_from <= COALESCE(:at, now()))
+        AND (d.effective_to IS NULL OR d.effective_to > COALESCE(:at, now()))
+        AND (CAST(:language AS text) IS NULL OR c.language = :language)
+        AND (:space_keys IS NULL OR s.key = ANY(:space_keys))
+        AND (:document_keys IS NULL OR d.key = ANY(:document_keys))
+    ORDER BY c.id, p.ordinal
+""").bindparams(
+    sa.bindparam("chunk_ids", type_=ARRAY(sa.Text)),
+    sa.bindparam("at", type_=sa.DateTime(timezone=True)),
+    sa.bindparam("space_keys", type_=ARRAY(sa.BigInteger)),
+    sa.bindparam("document_keys", type_=ARRAY(sa.BigInteger)),
+)
+
+_READABLE_DOCUMENTS = sa.text(f"""
+    WITH RECURSIVE {PRINCIPALS_CTE}
+    SELECT d.id FROM documents d JOIN spaces s ON s.id = d.space_id
+    WHERE d.id = ANY(:document_ids) AND {READABLE}
+""").bindparams(sa.bindparam("document_ids", type_=ARRAY(sa.Text)))
+
+
+def confirm(
+    connection: Connection,
+    user_id: str,
+    chunk_ids: Sequence[str],
+    *,
+    index: LiveIndex,
+    epoch: int,
+    at: datetime | None = None,
+    language: str | None = None,
+    space_keys: frozenset[int] | None = None,
+    document_keys: frozenset[int] | None = None,
+) -> list[Passage]:
+    """The passages among `chunk_ids` that this user may read now and that stood at `epoch`, in one statement.
+
+    In any order, each once. Rows that are invented, foreign, closed, deleted, or not in force at `at` (None = now) are
+    left out without a word. `Passage.embedding` is float32[dimension]; None where the vector is not stored.
+    """
+    rows = connection.execute(
+        _CONFIRM,
+        {
+            "user_id": user_id,
+            "chunk_ids": list(chunk_ids),
+            "generation_id": index.id,
+            "embedding": index.embedding,
+            "epoch": epoch,
+            "at": at,
+            "language": language,
+            "space_keys": None if space_keys is None else list(space_keys),
+            "document_keys": None if document_keys is None else list(document_keys),
+        },
+    )
+    return [_passage(row) for row in rows]
+
+
+def readable_documents(connection: Connection, user_id: str, document_ids: Sequence[str]) -> frozenset[str]:
+    """Those of these documents that this user may read now."""
+    rows = connection.execute(_READABLE_DOCUMENTS, {"user_id": user_id, "document_ids": list(document_ids)})
+    return frozenset(rows.scalars())
+
+
+def _passage(row: sa.Row[tuple[object, ...]]) -> Passage:
+    return Passage(
+        chunk_id=row.id,
+        document_id=row.document_id,
+        version=row.number,
+        title=row.title,
+        space=row.space,
+        text=row.text,
+        uri=f"/v1/documents/{row.document_id}/versions/{row.number}/content",
+        page=row.page,
+        heading=tuple(row.heading),
+        start=row.start,
+        end=row.end,
+        classification=Classification(row.classification),
+        language=row.language,
+        effective_from=row.effective_from,
+        effective_to=row.effective_to,
+        embedding=None if row.vector is None else np.frombuffer(row.vector, dtype="<f4"),
+        terms=unpack(row.terms),
+    )

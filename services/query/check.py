@@ -1,0 +1,56 @@
+"""Check: SQL decides which candidates this person may read now, and the confirmed ones are scored exactly."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from kbcore.bootstrap import Platform
+from kbcore.domain.chunk import Passage
+from kbcore.domain.principal import Caller
+from kbcore.metadata.passages import confirm
+from kbcore.metadata.standpoint import LiveIndex, Standpoint
+from services.query.found import Candidates, QueryVectors
+from services.query.request import SearchRequest
+
+
+def check(
+    platform: Platform,
+    caller: Caller,
+    request: SearchRequest,
+    index: LiveIndex,
+    standpoint: Standpoint,
+    found: Candidates,
+) -> list[Passage]:
+    """The candidates that stand, as SQL has them, in any order. Raises `AclUnavailable`: never a partial answer."""
+    if not found.chunk_ids:
+        return []
+    with platform.database.snapshot() as connection:
+        return confirm(
+            connection,
+            caller.user_id,
+            found.chunk_ids,
+            index=index,
+            epoch=standpoint.epoch,
+            at=request.as_of,
+            language=request.narrowing.language,
+            space_keys=standpoint.space_keys,
+            document_keys=standpoint.document_keys,
+        )
+
+
+def dense_scores(passages: list[Passage], query: QueryVectors) -> dict[str, float]:
+    """Cosine of the question and each passage, whichever leg found it; passages without a stored vector are left out."""
+    stored = [(passage.chunk_id, passage.embedding) for passage in passages if passage.embedding is not None]
+    if query.dense is None or not stored:
+        return {}
+    matrix = np.stack([np.asarray(vector) for _, vector in stored])
+    return dict(zip((key for key, _ in stored), (matrix @ query.dense).tolist(), strict=True))
+
+
+def keyword_scores(passages: list[Passage], query: QueryVectors) -> dict[str, float]:
+    """Inner product of the question's terms and each passage's: what the keyword leg computes, for every passage."""
+    return {passage.chunk_id: _inner(query.terms, passage.terms) for passage in passages}
+
+
+def _inner(query: Mapping[int, float], passage: Mapping[int, float]) -> float:
+    return sum(weight * passage[term] for term, weight in query.items() if term in passage)

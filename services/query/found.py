@@ -1,0 +1,60 @@
+"""What the stages of a search hand on to each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from kbcore.domain.chunk import Passage
+from kbcore.metadata.standpoint import Standpoint
+from kbcore.vectors.interface import Vector
+
+
+@dataclass(frozen=True, slots=True)
+class QueryVectors:
+    """The question as the index sees it: float32[dimension] (None if no dense leg is asked for) and IDF by term id."""
+
+    dense: Vector | None
+    terms: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What the legs named, not yet believed. `more` is true if a leg could name further rows."""
+
+    chunk_ids: tuple[str, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A confirmed passage and its scores.
+
+    `dense` is a cosine, `keyword` the share of the question's IDF that the passage covers (0-1); None = not computed.
+    `score` orders the results: the reranker's where one ran, else the fused one.
+    """
+
+    passage: Passage
+    score: float
+    dense: float | None
+    keyword: float | None
+    rerank: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds. `check` includes fusion and reranking is in `total` only."""
+
+    total: float
+    embed: float
+    search: float
+    check: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finished search."""
+
+    ranked: tuple[Ranked, ...]
+    standpoint: Standpoint
+    as_of: datetime | None
+    took: Timings = field(compare=False)

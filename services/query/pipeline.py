@@ -1,0 +1,90 @@
+"""The question path: authenticate → rewrite → retrieve → check → rerank → generate → cite.
+
+The API authenticates and hands over a `Caller`; `services.query.conversation` rewrites follow-ups from history; the rest
+stands below in order.
+"""
+
+from collections.abc import Iterator
+from time import perf_counter
+
+from kbcore.bootstrap import Platform
+from kbcore.domain.chunk import Passage
+from kbcore.domain.principal import Caller
+from kbcore.errors import Unprocessable
+from kbcore.metadata.standpoint import LiveIndex, Standpoint
+from services.query.check import check, dense_scores, keyword_scores
+from services.query.found import Found, QueryVectors, Ranked, Timings
+from services.query.rank import rank
+from services.query.request import Mode, SearchRequest
+from services.query.rerank import rerank
+from services.query.retrieve import analyse, candidates, stand, weigh
+
+
+def search(platform: Platform, caller: Caller, request: SearchRequest) -> Found:
+    """The best passages that this caller may read, best first, at most `top_k`.
+
+    Raises `Unprocessable` for a question that is empty or too long, `NotFound("space")`, `Unavailable` (embedding model,
+    index) and `AclUnavailable` (SQL): never a partial result.
+    """
+    settings = platform.settings.retrieval
+    if not request.query.strip():
+        raise Unprocessable("the question is empty", code="empty_query")
+    if len(request.query) > settings.max_query_chars:
+        raise Unprocessable(
+            f"the question has {len(request.query)} characters; the limit is {settings.max_query_chars}",
+            code="query_too_long",
+        )
+    clock = _Clock()
+    dense = None if request.mode is Mode.KEYWORD else platform.embedder.embed_query(request.query)
+    clock.lap("embed")
+    words = [] if request.mode is Mode.DENSE else analyse(request.query)
+    standpoint = stand(platform, caller, words, request.narrowing, request.as_of)
+    query = QueryVectors(dense, weigh(words, standpoint))
+    passages = _confirmed(platform, caller, request, standpoint, query, clock)
+    keyword = keyword_scores(passages, query)
+    ranked = rank(passages, dense_scores(passages, query), keyword, request.mode, settings)
+    clock.lap("check")
+    if request.rerank:
+        ranked = rerank(platform.reranker, request.query, ranked[: settings.candidates])
+    return Found(tuple(ranked[: request.top_k]), standpoint, request.as_of, clock.timings())
+
+
+def _confirmed(
+    platform: Platform,
+    caller: Caller,
+    request: SearchRequest,
+    standpoint: Standpoint,
+    query: QueryVectors,
+    clock: "_Clock",
+) -> list[Passage]:
+    """Retrieve and check; when the check leaves too few and the index has more, ask again for four times as many."""
+    index, settings = standpoint.index, platform.settings.retrieval
+    if index is None:
+        return []
+    limit = max(settings.candidates, request.top_k)
+    while True:
+        found = candidates(platform.vectors, index, standpoint, query, request.mode, limit)
+        clock.lap("search")
+        passages = check(platform, caller, request, index, standpoint, found)
+        clock.lap("check")
+        if len(passages) >= request.top_k or not found.more or limit >= settings.max_candidates:
+            return passages
+        limit = min(limit * 4, settings.max_candidates)
+
+
+class _Clock:
+    """Sums the milliseconds of each stage, and of all."""
+
+    def __init__(self) -> None:
+        self._begun = self._last = perf_counter()
+        self._spent = {"embed": 0.0, "search": 0.0, "check": 0.0}
+
+    def lap(self, stage: str) -> None:
+        """Count the time since the last lap as this stage's."""
+        now = perf_counter()
+        self._spent[stage] += (now - self._last) * 1000
+        self._last = now
+
+    def timings(self) -> Timings:
+        """What has been spent so far."""
+        return Timings(total=(perf_counter() - self._begun) * 1000, **self._spent)
