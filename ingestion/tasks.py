@@ -1,0 +1,125 @@
+"""Tasks: what a worker does with a job's id. Safe to run twice, and by two workers."""
+
+import os
+import socket
+import threading
+
+import structlog
+
+from ingestion.load.sandbox import ParserProcess
+from ingestion.pipeline import DocumentPath
+from ingestion.publish import Publisher
+from ingestion.reconcile import reconcile
+from kbcore.bootstrap import Platform
+from kbcore.domain.document import VersionState
+from kbcore.domain.job import Job, JobKind, JobState
+from kbcore.errors import ItemError, ItemFailed, ItemSkipped, Unavailable
+from kbcore.metadata import chunks as chunk_rows
+from kbcore.metadata import jobs, versions
+from kbcore.metadata.generations import Generation
+
+log = structlog.get_logger(__name__)
+
+CANCELLED = "cancelled"
+
+
+class Workbench:
+    """One worker process: runs jobs on any of its threads, each with a parsing process of its own."""
+
+    def __init__(self, platform: Platform, generation: Generation, publisher: Publisher) -> None:
+        self.platform = platform
+        self.generation = generation
+        self.publisher = publisher
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self._thread = threading.local()
+        self._parsers: list[ParserProcess] = []
+
+    def run(self, job_id: str) -> None:
+        """Do a job, if nobody else has it; it ends in SQL as succeeded, failed or cancelled, or goes back in line."""
+        settings = self.platform.settings.worker
+        with self.platform.database.begin() as connection:
+            job = jobs.claim(connection, job_id, self.name, settings.lease_s)
+        if job is None:
+            return
+        structlog.contextvars.bind_contextvars(job_id=job.id)
+        try:
+            if job.attempts > settings.max_attempts:
+                raise ItemFailed("worker_lost", f"the worker died {settings.max_attempts} times at stage {job.stage}")
+            self._do(job)
+        except Unavailable as error:
+            log.warning("a dependency does not answer; the job waits", detail=error.detail)
+            with self.platform.database.begin() as connection:
+                jobs.release(connection, job.id)
+        except ItemError as reason:
+            self._end(job, reason)
+        except Exception:  # the outermost edge of a task: nothing received may end silently
+            log.exception("job failed")
+            self._end(job, ItemFailed("internal_error", f"internal error at stage {self._stage_of(job)}; see the log"))
+        finally:
+            structlog.contextvars.unbind_contextvars("job_id")
+
+    def close(self) -> None:
+        """Put unfinished jobs back in line and stop the parsing processes."""
+        with self.platform.database.begin() as connection:
+            jobs.release_all(connection, self.name)
+        for parser in self._parsers:
+            parser.close()
+
+    def _do(self, job: Job) -> None:
+        match job.kind:
+            case JobKind.INGEST:
+                self._ingest(job)
+            case JobKind.WITHDRAW:
+                self.publisher.publish_staged()
+            case JobKind.RESTAMP:
+                assert job.document_id is not None
+                self.publisher.restamp(job.document_id)
+                self._finish(job)
+            case JobKind.RECONCILE:
+                reconcile(self.platform, self.generation)
+                self._finish(job)
+
+    def _ingest(self, job: Job) -> None:
+        assert job.document_id is not None
+        assert job.version is not None
+
+        def progress(stage: str, done: int, total: int) -> None:
+            with self.platform.database.begin() as connection:
+                if not jobs.progress(connection, job.id, stage, done, total):
+                    raise ItemSkipped(CANCELLED, "cancelled on request")
+
+        path = DocumentPath(self.platform, self.generation, self.publisher, self._parser())
+        version = path.run(job.document_id, job.version, progress)
+        if version.state is VersionState.INDEXED:
+            self._finish(job)
+        else:
+            raise ItemSkipped(version.reason_code or "superseded", version.reason or "a newer version took its place")
+
+    def _finish(self, job: Job) -> None:
+        with self.platform.database.begin() as connection:
+            jobs.finish(connection, [job.id], JobState.SUCCEEDED, stage="done")
+
+    def _end(self, job: Job, reason: ItemError) -> None:
+        """End the job and its version together, with the reason."""
+        skipped = isinstance(reason, ItemSkipped)
+        with self.platform.database.begin() as connection:
+            if job.document_id is not None and job.version is not None:
+                state = VersionState.SKIPPED if skipped else VersionState.FAILED
+                chunk_rows.unstage(connection, self.generation.id, job.document_id, job.version)
+                versions.mark_ended(connection, job.document_id, job.version, state, reason)
+            ended = (
+                JobState.CANCELLED if reason.code == CANCELLED else (JobState.SUCCEEDED if skipped else JobState.FAILED)
+            )
+            jobs.finish(connection, [job.id], ended, stage="skipped" if skipped else "failed", reason=reason)
+
+    def _stage_of(self, job: Job) -> str:
+        with self.platform.database.begin() as connection:
+            latest = jobs.get(connection, job.id)
+        return latest.stage if latest else job.stage
+
+    def _parser(self) -> ParserProcess:
+        if not hasattr(self._thread, "parser"):
+            self._thread.parser = ParserProcess(self.platform.settings.parsing)
+            self._parsers.append(self._thread.parser)
+        parser: ParserProcess = self._thread.parser
+        return parser

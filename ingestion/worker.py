@@ -1,0 +1,75 @@
+"""The worker process: `python -m ingestion.worker`."""
+
+import sys
+
+import structlog
+from celery import Celery
+from celery.signals import worker_init, worker_shutdown
+from kbcore.observability.logging import configure_logging
+
+from ingestion.generations import ensure_live
+from ingestion.publish import Publisher
+from ingestion.reconcile import counts_agree, reconcile
+from ingestion.schedule import Housekeeper
+from ingestion.tasks import Workbench
+from kbcore.bootstrap import Platform
+from kbcore.errors import ConfigurationError
+from kbcore.queue.celery import RUN_JOB, celery_app
+from kbcore.settings import Settings, load_settings, silence_telemetry
+
+log = structlog.get_logger(__name__)
+
+
+def open_workbench(platform: Platform) -> Workbench:
+    """Make the index ready (generation, collection, repair after an unclean stop) and return what runs jobs on it."""
+    generation = ensure_live(platform)
+    if not counts_agree(platform, generation):
+        repair = reconcile(platform, generation)
+        log.warning("the vector index differed from SQL", written=repair.written, removed=repair.removed)
+    return Workbench(platform, generation, Publisher(platform, generation))
+
+
+def create_worker(settings: Settings) -> Celery:
+    """The Celery application with the one task; the workbench opens when the worker starts."""
+    app = celery_app(settings.redis.url.get_secret_value())
+    benches: list[tuple[Workbench, Housekeeper]] = []
+
+    def start(**_: object) -> None:
+        bench = open_workbench(Platform(settings))
+        housekeeper = Housekeeper(bench)
+        housekeeper.start()
+        benches.append((bench, housekeeper))
+        log.info("worker ready", name=bench.name)
+
+    def stop(**_: object) -> None:
+        for bench, housekeeper in benches:
+            housekeeper.stop()
+            bench.close()
+
+    def run_job(job_id: str) -> None:
+        benches[0][0].run(job_id)
+
+    # Strong references: Celery's signals keep weak ones by default.
+    worker_init.connect(start, weak=False)
+    worker_shutdown.connect(stop, weak=False)
+    app.task(run_job, name=RUN_JOB)
+    return app
+
+
+def main() -> None:
+    """Run a worker until SIGTERM; settings from the environment."""
+    silence_telemetry()
+    settings = load_settings()
+    configure_logging(settings.log.level, json_lines=settings.log.json_lines)
+    concurrency = str(settings.worker.concurrency)
+    try:
+        create_worker(settings).worker_main(
+            ["worker", "--pool=threads", f"--concurrency={concurrency}", "--without-gossip", "--without-mingle"]
+            + ["--without-heartbeat", f"--loglevel={settings.log.level}"]
+        )
+    except ConfigurationError as error:
+        sys.exit(f"zhiku worker: {error.detail}")
+
+
+if __name__ == "__main__":
+    main()
