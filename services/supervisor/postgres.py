@@ -125,7 +125,7 @@ class EmbeddedPostgres:
             raise Unavailable(f"PostgreSQL's {program} failed (exit code {finished.returncode}): {words}")
 
     def _forget_dead_postmaster(self) -> None:
-        """Remove a lock file whose pid now belongs to another program (a restarted container): it would stop the start."""
+        """Remove a lock file whose pid belongs to another program by now: after a container's restart, for one."""
         lock = self._data / "postmaster.pid"
         try:
             pid = int(lock.read_text(encoding="utf-8").split("\n", 1)[0])

@@ -84,7 +84,7 @@ class Child:
             return subprocess.Popen(  # noqa: S603 (our own words)
                 command,
                 env=dict(self.part.environment),
-                cwd="/",
+                cwd="/" if self.part.user else None,  # another user may not enter ours
                 stdin=subprocess.DEVNULL,
                 stdout=descriptor,
                 stderr=descriptor,
@@ -115,6 +115,15 @@ class Child:
                 )
             time.sleep(_POLL_S)
 
+    def sweep(self) -> None:
+        """Kill what the ended process started and left in its session."""
+        for pid in psutil.pids():
+            try:
+                if pid != self.id.pid and os.getsid(pid) == self.id.pid:
+                    os.kill(pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
+
     def stop(self) -> None:
         """Stop the process: its own signal, a bounded wait, then SIGKILL."""
         if self.running:
@@ -124,3 +133,4 @@ class Child:
         except subprocess.TimeoutExpired:
             self._popen.kill()
             self._popen.wait(5)
+        self.sweep()
