@@ -5,7 +5,6 @@ import sys
 import structlog
 from celery import Celery
 from celery.signals import worker_init, worker_shutdown
-from kbcore.observability.logging import configure_logging
 
 from ingestion.generations import ensure_live
 from ingestion.publish import Publisher
@@ -14,6 +13,7 @@ from ingestion.schedule import Housekeeper
 from ingestion.tasks import Workbench
 from kbcore.bootstrap import Platform
 from kbcore.errors import ConfigurationError
+from kbcore.observability.logging import configure_logging
 from kbcore.queue.celery import RUN_JOB, celery_app
 from kbcore.settings import Settings, load_settings, silence_telemetry
 
@@ -61,12 +61,17 @@ def main() -> None:
     silence_telemetry()
     settings = load_settings()
     configure_logging(settings.log.level, json_lines=settings.log.json_lines)
-    concurrency = str(settings.worker.concurrency)
+    arguments = [
+        "worker",
+        "--pool=threads",
+        f"--concurrency={settings.worker.concurrency}",
+        f"--loglevel={settings.log.level}",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
     try:
-        create_worker(settings).worker_main(
-            ["worker", "--pool=threads", f"--concurrency={concurrency}", "--without-gossip", "--without-mingle"]
-            + ["--without-heartbeat", f"--loglevel={settings.log.level}"]
-        )
+        create_worker(settings).worker_main(arguments)
     except ConfigurationError as error:
         sys.exit(f"zhiku worker: {error.detail}")
 
