@@ -78,7 +78,7 @@ class VectorStore(Protocol):
         """Make a collection searchable after a server start."""
 
     def upsert(self, collection: str, rows: Sequence[VectorRow]) -> None:
-        """Write rows; a row with the same key is replaced. Durable against process death, and seen by searches, when it returns."""
+        """Write rows; one with the same key is replaced. On return they survive process death and searches see them."""
 
     def close(self, collection: str, chunk_ids: Collection[str], valid_to: int) -> None:
         """Set `valid_to` of these rows, vectors untouched. Missing keys are ignored."""
