@@ -10,15 +10,12 @@ engine does it). One such layer gives queries, keys and values, so that activati
 
 from collections.abc import Iterator
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kbcore.embedding.e5_weights import BLOCK, E5Weights, Q4Matrix
-
-if TYPE_CHECKING:
-    from onnx import NodeProto, TensorProto
 
 OPSET = 17
 IR_VERSION = 9
@@ -41,7 +38,7 @@ class _Graph:
     """Nodes and constants while the graph is put together; methods take and return names of values."""
 
     def __init__(self, weights: E5Weights) -> None:
-        from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415
+        from onnx import NodeProto, TensorProto, helper, numpy_helper  # noqa: PLC0415
 
         self._onnx = helper
         self._types = TensorProto
