@@ -56,7 +56,8 @@ class MilvusStore:
                 )
             missing = {field.DENSE, field.SPARSE} - set(client.list_indexes(collection))
             if missing:
-                client.create_index(collection, index_params(profile, missing), timeout=WRITE_TIMEOUT_S)
+                # Not waited for, which takes a second: there are no rows yet, and loading waits for what it needs.
+                client.create_index(collection, index_params(profile, missing), timeout=WRITE_TIMEOUT_S, sync=False)
             client.load_collection(collection, timeout=WRITE_TIMEOUT_S)
 
         with _WRITING:
