@@ -1,14 +1,16 @@
 """The settings tree: read once, frozen, passed down. This is the only file that reads the environment.
 
 Sources, later ones win: `configs/default.toml` (every key, with its comment), `configs/<profile>.toml` (`ZHIKU_PROFILE`),
-the file that `ZHIKU_CONFIG` names, then environment variables `ZHIKU_<SECTION>__<KEY>` (and `ZHIKU_HOME`, `ZHIKU_PORT`).
+the file that `ZHIKU_CONFIG` names, then environment variables `ZHIKU_<SECTION>__<KEY>` (and `ZHIKU_HOME`, `ZHIKU_PORT`,
+`ZHIKU_HOST`); one that names no setting is refused, so that a typing error isn't a silent default.
 An empty address means: the embedded server, which `zhiku up` starts in the data folder.
 """
 
+import json
 import os
 import tomllib
-from collections.abc import Mapping
-from functools import reduce
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -193,7 +195,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     files = [CONFIG_FOLDER / "default.toml", CONFIG_FOLDER / f"{profile}.toml"]
     if extra := env.get("ZHIKU_CONFIG"):
         files.append(Path(extra))
-    tree = reduce(_merge, [*(_read_toml(file) for file in files), _from_environment(env)], {})
+    tree: dict[str, Any] = {}
+    for source in (*(_read_toml(file) for file in files), _from_environment(env)):
+        tree = _merge(tree, source)
     tree["profile"] = profile
     tree["home"] = Path(str(tree["home"])).expanduser().absolute()
     try:
@@ -203,13 +207,41 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         key = ".".join(str(part) for part in first["loc"])
         raise ConfigurationError(
             f"setting {key}: {first['msg']} (see configs/default.toml; from the environment it is "
-            f"ZHIKU_{key.upper().replace('.', '__')})"
+            f"{variable_name(first['loc'])})"
         ) from None
+
+
+def variable_name(path: Sequence[str | int]) -> str:
+    """The environment variable of a key: `("server", "max_body_bytes")` → `ZHIKU_SERVER__MAX_BODY_BYTES`."""
+    short = {keys: name for name, keys in _SHORT.items()}
+    return short.get(tuple(map(str, path))) or "ZHIKU_" + "__".join(str(part) for part in path).upper()
+
+
+def variable_names() -> frozenset[str]:
+    """Every environment variable that Zhiku reads."""
+    names = {variable_name((section, key)) for section, keys in _sections().items() for key in keys}
+    return frozenset({*names, *_SHORT, *_OTHERS, *(f"ZHIKU_{'__'.join(path).upper()}" for path in _SHORT.values())})
+
+
+def given_url() -> str | None:
+    """`ZHIKU_URL`: the server that the command line talks to."""
+    return os.environ.get("ZHIKU_URL") or None
+
+
+def given_key() -> str | None:
+    """`ZHIKU_KEY`: the API key that the command line uses."""
+    return os.environ.get("ZHIKU_KEY") or None
 
 
 def child_environment(**overrides: str) -> dict[str, str]:
     """The environment for a child process: ours, with telemetry of libraries switched off, and `overrides`."""
     return {**os.environ, **QUIET, **overrides}
+
+
+def client_environment(environment: Mapping[str, str] | None = None) -> tuple[str | None, str | None]:
+    """`ZHIKU_URL` and `ZHIKU_KEY`: which server the command line talks to, and as whom; None where unset or empty."""
+    env = os.environ if environment is None else environment
+    return env.get("ZHIKU_URL") or None, env.get("ZHIKU_KEY") or None
 
 
 def silence_telemetry() -> None:
@@ -230,7 +262,17 @@ QUIET = {
 }
 
 _SHORT = {"ZHIKU_HOME": ("home",), "ZHIKU_PORT": ("server", "port"), "ZHIKU_HOST": ("server", "host")}
-_NOT_SETTINGS = {"ZHIKU_PROFILE", "ZHIKU_CONFIG", "ZHIKU_DATA", "ZHIKU_URL", "ZHIKU_KEY"}
+
+# Where settings come from, the command line's address and key, the tests' corpora.
+_OTHERS = frozenset({"ZHIKU_PROFILE", "ZHIKU_CONFIG", "ZHIKU_URL", "ZHIKU_KEY", "ZHIKU_DATA"})
+
+
+def _sections() -> dict[str, list[str]]:
+    return {
+        name: list(field.annotation.model_fields)
+        for name, field in Settings.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section)
+    }
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -243,18 +285,30 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
+    known = variable_names()
     tree: dict[str, Any] = {}
     for name, value in env.items():
-        if not name.startswith("ZHIKU_") or name in _NOT_SETTINGS:
+        if not name.startswith("ZHIKU_") or name in _OTHERS:
             continue
-        path = _SHORT.get(name) or tuple(name.removeprefix("ZHIKU_").lower().split("__"))
-        if len(path) < 2 and path != ("home",):
-            continue
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "docs/settings.md lists all of them"
+            raise ConfigurationError(f"there is no setting for the environment variable {name}; {hint}")
+        *sections, key = _SHORT.get(name) or name.removeprefix("ZHIKU_").lower().split("__")
         node = tree
-        for part in path[:-1]:
-            node = node.setdefault(part, {})
-        node[path[-1]] = value
+        for section in sections:
+            node = node.setdefault(section, {})
+        node[key] = _models(name, value) if (*sections, key) == ("llm", "models") else value
     return tree
+
+
+def _models(name: str, value: str) -> Any:
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        raise ConfigurationError(
+            f"{name} must be a JSON list of objects with the keys of [[llm.models]] in configs/default.toml"
+        ) from None
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

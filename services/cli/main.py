@@ -1,0 +1,65 @@
+"""`zhiku`: one command for a person at a terminal and for scripts (`--json`, exit code ≠ 0 on failure)."""
+
+import sys
+import tempfile
+import traceback
+from importlib import import_module
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from kbcore.errors import ZhikuError
+from kbcore.settings import silence_telemetry
+
+# Each is a module of this package with a `command` function (or a typer `app` of subcommands).
+COMMANDS = ("up", "down", "status", "doctor", "ingest", "search", "ask", "jobs", "demo")
+
+
+def main() -> None:
+    """Run the command that the arguments name. Ends with a message, never with a stack trace."""
+    silence_telemetry()
+    errors = Console(stderr=True, highlight=False)
+    try:
+        build(sys.argv[1:])(prog_name="zhiku")
+    except ZhikuError as error:
+        errors.print("[red]zhiku:[/red]", error.detail, markup=True, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 (the outermost edge: details to a file, one line to the person)
+        errors.print("[red]zhiku:[/red]", f"{type(error).__name__}; details: {_keep(traceback.format_exc())}")
+        sys.exit(70)
+
+
+def build(arguments: list[str]) -> typer.Typer:
+    """The application, with only the module of the named command imported: `zhiku status` shall be quick."""
+    named = next((word for word in arguments if word in COMMANDS), None)
+    app = typer.Typer(
+        help="Zhiku (知库): answers from your own documents, cited, versioned, by permission.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_root)  # keeps the command's name when there is only one
+    for name in [named] if named else COMMANDS:
+        module = import_module(f"services.cli.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(module.command)
+    return app
+
+
+def _root() -> None:
+    """Zhiku (知库): answers from your own documents, cited, versioned, by permission."""
+
+
+def _keep(text: str) -> Path:
+    with tempfile.NamedTemporaryFile("w", prefix="zhiku-error-", suffix=".log", delete=False) as file:
+        file.write(text)
+    return Path(file.name)
+
+
+if __name__ == "__main__":
+    main()
