@@ -1,0 +1,34 @@
+"""A platform on the test servers."""
+
+from pathlib import Path
+
+import pytest
+
+from kbcore.bootstrap import Platform
+from kbcore.embedding.bundled import BundledEmbedder
+from kbcore.metadata.database import Database
+from kbcore.settings import load_settings
+
+
+@pytest.fixture(scope="session")
+def embedder(tmp_path_factory: pytest.TempPathFactory) -> BundledEmbedder:
+    """The bundled model, loaded once."""
+    return BundledEmbedder(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def platform(
+    database: Database, postgres_url: str, redis_url: str, milvus_uri: str, embedder: BundledEmbedder, tmp_path: Path
+) -> Platform:
+    """A platform on the real servers with an empty database."""
+    settings = load_settings(
+        {
+            "ZHIKU_HOME": str(tmp_path),
+            "ZHIKU_DATABASE__URL": postgres_url,
+            "ZHIKU_REDIS__URL": redis_url,
+            "ZHIKU_MILVUS__URI": milvus_uri,
+        }
+    )
+    platform = Platform(settings)
+    platform.__dict__.update(database=database, embedder=embedder)  # the ones that the session already has open
+    return platform
