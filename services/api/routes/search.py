@@ -2,8 +2,7 @@
 
 from fastapi import APIRouter
 
-from kbcore.observability.tracing import current_trace_id
-from services.api.dependencies import CallerDep, PlatformDep
+from services.api.dependencies import CallerDep, PlatformDep, TraceIdDep
 from services.api.schemas.search import SearchAnswer, SearchBody
 from services.query.pipeline import search
 
@@ -11,7 +10,7 @@ router = APIRouter(prefix="/v1", tags=["search"])
 
 
 @router.post("/search", summary="Search the passages that you may read")
-def search_passages(body: SearchBody, platform: PlatformDep, caller: CallerDep) -> SearchAnswer:
+def search_passages(body: SearchBody, platform: PlatformDep, caller: CallerDep, trace_id: TraceIdDep) -> SearchAnswer:
     """Hybrid retrieval, filtered by your rights inside the search and checked again, hit by hit, in SQL."""
     found = search(platform, caller, body.request(platform.settings.retrieval.max_top_k))
-    return SearchAnswer.of(found, current_trace_id())
+    return SearchAnswer.of(found, trace_id)
