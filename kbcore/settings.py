@@ -238,10 +238,14 @@ def child_environment(**overrides: str) -> dict[str, str]:
     return {**os.environ, **QUIET, **overrides}
 
 
-def client_environment(environment: Mapping[str, str] | None = None) -> tuple[str | None, str | None]:
-    """`ZHIKU_URL` and `ZHIKU_KEY`: which server the command line talks to, and as whom; None where unset or empty."""
-    env = os.environ if environment is None else environment
-    return env.get("ZHIKU_URL") or None, env.get("ZHIKU_KEY") or None
+def given_url() -> str | None:
+    """`ZHIKU_URL`: the server that the command line talks to; None = the one of this data folder."""
+    return os.environ.get("ZHIKU_URL") or None
+
+
+def given_key() -> str | None:
+    """`ZHIKU_KEY`: the API key of the command line; None = the administrator's in credentials.json."""
+    return os.environ.get("ZHIKU_KEY") or None
 
 
 def silence_telemetry() -> None:
