@@ -238,16 +238,6 @@ def child_environment(**overrides: str) -> dict[str, str]:
     return {**os.environ, **QUIET, **overrides}
 
 
-def given_url() -> str | None:
-    """`ZHIKU_URL`: the server that the command line talks to; None = the one of this data folder."""
-    return os.environ.get("ZHIKU_URL") or None
-
-
-def given_key() -> str | None:
-    """`ZHIKU_KEY`: the API key of the command line; None = the administrator's in credentials.json."""
-    return os.environ.get("ZHIKU_KEY") or None
-
-
 def silence_telemetry() -> None:
     """Switch off the telemetry of libraries that phone home; call before they are imported."""
     os.environ.update(QUIET)

@@ -1,0 +1,153 @@
+"""A thin client of Zhiku's HTTP API: one method per call that the command line makes, errors in plain words."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from kbcore.errors import ZhikuError
+from services.cli.responses import Answer, Document, Job, SearchResult, Upload
+
+ASK_TIMEOUT_S = 180.0
+UPLOAD_TIMEOUT_S = 300.0
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class ServerNotRunningError(ZhikuError):
+    """Nothing answers at the address."""
+
+    code = "server_not_running"
+
+
+class ApiError(ZhikuError):
+    """The server said no. `status` is the HTTP status, `code` and `detail` come from its problem document."""
+
+    def __init__(self, status: int, code: str, detail: str, trace_id: str | None = None) -> None:
+        super().__init__(detail if trace_id is None else f"{detail} (trace {trace_id})", code=code)
+        self.status = status
+
+
+class Client:
+    """A connection to one server as one person. Close it, or use it as a context manager."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=30.0,
+            trust_env=urlsplit(self.url).hostname not in LOOPBACK,  # a proxy can't reach this machine's own loopback
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._http.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object | None = None,
+        query: Mapping[str, str | int] | None = None,
+        timeout_s: float = 30.0,
+    ) -> Any:
+        """One request; the decoded JSON answer (None for 204). Raises `ApiError`, `ServerNotRunningError`."""
+        request = self._http.build_request(method, path, json=body, params=query, timeout=timeout_s)
+        return self._send(request)
+
+    def search(self, query: str, *, top_k: int, mode: str, spaces: list[str] | None) -> SearchResult:
+        """`POST /v1/search`."""
+        body = {"query": query, "top_k": top_k, "mode": mode, "spaces": spaces}
+        return SearchResult.model_validate(self.call("POST", "/v1/search", body=body))
+
+    def ask(self, question: str, *, spaces: list[str] | None = None, conversation_id: str | None = None) -> Answer:
+        """`POST /v1/ask`, the whole answer at once."""
+        body: dict[str, object] = {"question": question}
+        if spaces:
+            body["spaces"] = spaces
+        if conversation_id:
+            body["conversation_id"] = conversation_id
+        return Answer.model_validate(self.call("POST", "/v1/ask", body=body, timeout_s=ASK_TIMEOUT_S))
+
+    def upload(self, file: Path, *, space: str, fields: Mapping[str, str]) -> Upload:
+        """`POST /v1/documents`; `fields` are the optional form fields (`external_id`, `title`, `classification`, …)."""
+        with file.open("rb") as content:
+            request = self._http.build_request(
+                "POST",
+                "/v1/documents",
+                data={"space": space, **fields},
+                files={"file": (file.name, content)},
+                timeout=UPLOAD_TIMEOUT_S,
+            )
+            return Upload.model_validate(self._send(request))
+
+    def job(self, job_id: str) -> Job:
+        """`GET /v1/jobs/{id}`."""
+        return Job.model_validate(self.call("GET", f"/v1/jobs/{job_id}"))
+
+    def jobs(self, *, state: str | None = None, limit: int = 20) -> list[Job]:
+        """`GET /v1/jobs`: the newest ones."""
+        query: dict[str, str | int] = {"limit": limit}
+        if state:
+            query["state"] = state
+        return [Job.model_validate(item) for item in self.call("GET", "/v1/jobs", query=query)["items"]]
+
+    def documents(self, space: str) -> Iterator[Document]:
+        """Every document of a space that this person may read."""
+        for item in self.items("/v1/documents", {"space": space}):
+            yield Document.model_validate(item)
+
+    def items(self, path: str, query: Mapping[str, str | int] | None = None) -> Iterator[dict[str, Any]]:
+        """All items of a list, page after page."""
+        cursor: str | None = None
+        while True:
+            page = self.call(
+                "GET", path, query={**(query or {}), "limit": 100, **({"cursor": cursor} if cursor else {})}
+            )
+            yield from page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    def _send(self, request: httpx.Request) -> Any:
+        try:
+            response = self._http.send(request)
+        except httpx.ConnectError:
+            raise ServerNotRunningError(
+                f"nothing answers at {self.url}: start Zhiku with `zhiku up` (or `make run`), or set ZHIKU_URL"
+            ) from None
+        except httpx.TimeoutException:
+            raise ServerNotRunningError(f"{self.url} did not answer in time: look at `zhiku status`") from None
+        except httpx.TransportError as error:
+            raise ServerNotRunningError(f"the connection to {self.url} broke: {error}") from None
+        if response.is_success:
+            return response.json() if response.content else None
+        raise _refusal(response)
+
+
+def _refusal(response: httpx.Response) -> ApiError:
+    try:
+        problem = response.json()
+    except json.JSONDecodeError:
+        problem = None
+    if not isinstance(problem, dict) or "detail" not in problem:
+        return ApiError(response.status_code, "unexpected_answer", f"the server answered {response.status_code}")
+    detail = str(problem["detail"])
+    places = [f"{'.'.join(map(str, e.get('loc', [])))}: {e.get('msg')}" for e in problem.get("errors") or []]
+    if places:
+        detail = f"{detail} {'; '.join(places)}"
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        detail = "the API key was not accepted: set ZHIKU_KEY, or choose a sample person with --as"
+    trace = problem.get("trace_id") if response.is_server_error else None
+    return ApiError(response.status_code, str(problem.get("code", "error")), detail, trace)

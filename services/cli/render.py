@@ -1,0 +1,46 @@
+"""How answers, hits and jobs look on a terminal."""
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from services.cli.responses import Answer, Citation, Hit, Job, Source
+
+
+def place(title: str, version: int, source: Source) -> Text:
+    """`差旅报销制度 · v2 · 第二章 住宿标准 · p. 3`."""
+    parts = [f"v{version}", *([" › ".join(source.heading)] if source.heading else [])]
+    if source.page is not None:
+        parts.append(f"p. {source.page}")
+    return Text.assemble((title, "bold"), (" · " + " · ".join(parts), "dim"))
+
+
+def answer_view(answer: Answer) -> RenderableType:
+    """The answer, then each source with its verbatim quote."""
+    text = Text(answer.answer, style="yellow" if answer.abstained else "")
+    return Group(text, *(citation_view(citation) for citation in answer.citations))
+
+
+def citation_view(citation: Citation) -> RenderableType:
+    """One source: marker, place, quote."""
+    head = Text.assemble((f"{citation.marker} ", "cyan"), place(citation.title, citation.version, citation.source))
+    return Padding(Group(head, Padding(Text(f"“{citation.quote}”", style="italic"), (0, 0, 0, 4))), (1, 0, 0, 0))
+
+
+def hit_view(number: int, hit: Hit) -> RenderableType:
+    """One search result: number, place, space, score, passage."""
+    head = Text.assemble((f"{number}. ", "cyan"), place(hit.title, hit.version, hit.source))
+    head.append(f" · {hit.space} · {hit.score:.3f}", style="dim")
+    return Padding(Group(head, Padding(Text(hit.text), (0, 0, 0, 3))), (0, 0, 1, 0))
+
+
+def job_line(job: Job) -> Text:
+    """One job: id, what, state and stage, progress, error."""
+    colours = {"succeeded": "green", "failed": "red", "running": "cyan"}
+    line = Text.assemble((job.id, "dim"), f"  {job.kind:<9}", (f"{job.state:<10}", colours.get(job.state, "yellow")))
+    if not job.ended:
+        line.append(f"{job.stage} {job.done}/{job.total}" + ("" if job.eta is None else f", {job.eta:.0f} s left"))
+    if job.error is not None:
+        where = "" if job.error.page is None else f" (page {job.error.page})"
+        line.append(f"{job.error.code}{where}: {job.error.detail}")
+    return line
