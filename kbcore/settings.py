@@ -1,7 +1,7 @@
 """The settings tree: read once, frozen, passed down. This is the only file that reads the environment.
 
-Sources, later ones win: `configs/default.toml` (every key, with its comment), `configs/<profile>.toml` (`ZHIKU_PROFILE`),
-the file that `ZHIKU_CONFIG` names, then environment variables `ZHIKU_<SECTION>__<KEY>` (and `ZHIKU_HOME`, `ZHIKU_PORT`,
+Sources, later ones win: `configs/default.toml` (every key, commented), `configs/<profile>.toml` (`ZHIKU_PROFILE`), the
+file that `ZHIKU_CONFIG` names, then environment variables `ZHIKU_<SECTION>__<KEY>` (and `ZHIKU_HOME`, `ZHIKU_PORT`,
 `ZHIKU_HOST`); one that names no setting is refused, so that a typing error isn't a silent default.
 An empty address means: the embedded server, which `zhiku up` starts in the data folder.
 """

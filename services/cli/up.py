@@ -125,7 +125,7 @@ def _start_detached(settings: Settings) -> State:
     log = folder.log("supervisor")
     with log.open("ab") as stream:
         begin = stream.tell()
-        child = subprocess.Popen(  # noqa: S603 (our own words)
+        child = subprocess.Popen(
             [sys.executable, "-m", "services.cli.main", "up", "--supervised"],
             env=child_environment(ZHIKU_HOME=str(settings.home)),
             stdin=subprocess.DEVNULL,

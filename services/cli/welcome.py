@@ -1,15 +1,13 @@
 """What a person sees once everything is up: the first key, the sample company, how to go on."""
 
-import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from rich.console import Console
 
 from kbcore.settings import Settings, child_environment, given_key
+from services.cli.credentials import PEOPLE, read_credentials, write_credentials
 from services.supervisor.parts import local_url
 
 
@@ -38,32 +36,17 @@ def _first_key(settings: Settings, addresses: Mapping[str, str]) -> str | None:
 
 
 def _demo(out: Console, settings: Settings, url: str, new_key: str | None) -> None:
-    credentials = settings.home / "credentials.json"
+    known = read_credentials(settings.home)
     if new_key:
-        write_credentials(credentials, {"url": url, "admin": new_key})
-    elif not credentials.exists() and not given_key():
+        write_credentials(settings.home, {"url": url, "admin": new_key})
+    elif "admin" not in known and not given_key():
         out.print(
             "[yellow]note:[/yellow] the sample company needs the administrator's key; run `ZHIKU_KEY=zk_… zhiku demo`"
         )
         return
-    shown_before = not new_key and _complete(credentials)
+    shown_before = not new_key and known.keys() >= set(PEOPLE)
     subprocess.run(  # noqa: S603 (our own words)
         [sys.executable, "-m", "services.demo", *(["--quiet"] if shown_before else [])],
         env=child_environment(ZHIKU_HOME=str(settings.home), ZHIKU_URL=url),
         check=False,
     )
-
-
-def _complete(credentials: Path) -> bool:
-    try:
-        return {"admin", "employee", "hr", "finance"} <= set(json.loads(credentials.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return False
-
-
-def write_credentials(file: Path, credentials: Mapping[str, str]) -> None:
-    """Replace the file of keys in one step; only this user can read it."""
-    fresh = file.with_suffix(".new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
-        json.dump(dict(credentials), stream, indent=2)
-    fresh.replace(file)

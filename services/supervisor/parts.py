@@ -66,11 +66,7 @@ def worker_part(settings: Settings, addresses: Mapping[str, str]) -> Part:
     """The ingestion worker."""
     return Part(
         name="worker",
-        command=(
-            *(sys.executable, "-m", "celery", "-A", "ingestion.worker", "worker"),
-            *("--pool", "threads", "--concurrency", str(settings.worker.concurrency)),
-            *("--loglevel", settings.log.level, "--without-gossip", "--without-mingle"),
-        ),
+        command=(sys.executable, "-m", "ingestion.worker"),
         environment=_environment(settings, addresses),
         ready=lambda: True,  # it takes jobs as soon as it can; nobody waits for it
         death_signal=signal.SIGKILL,  # a clean stop needs Redis, which is dying too; leases give its jobs to the next
