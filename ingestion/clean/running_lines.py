@@ -1,0 +1,64 @@
+"""Find running headers, footers and page numbers: lines that come back at the same edge of page after page."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from kbcore.domain.chunk import Element, ElementKind
+
+EDGE_LINES = 2
+"""How many lines at the top and at the bottom of a page are looked at."""
+PAGES = 3
+"""On how many pages a line must stand to be a running one."""
+_LONGEST = 120
+_DIGITS = re.compile(r"\d+")
+_ROMAN = re.compile(r"^[ivxlc]{1,7}$", re.IGNORECASE)
+_SKIPPED = (ElementKind.TABLE, ElementKind.CODE, ElementKind.HEADER, ElementKind.FOOTER)
+
+Place = tuple[int, int]  # element, line in it
+
+
+def separate_running_lines(elements: Sequence[Element]) -> list[Element]:
+    """The elements with running lines taken out of their texts and marked `HEADER` or `FOOTER`, in reading order.
+
+    Lines are compared with digits made equal, so that "第 3 页 共 9 页" repeats. Elements without a page stay.
+    """
+    pages: dict[int, list[Place]] = defaultdict(list)
+    for index, element in enumerate(elements):
+        if element.page is not None and element.kind not in _SKIPPED:
+            pages[element.page] += [(index, line) for line in range(element.text.count("\n") + 1)]
+    if len(pages) < PAGES:
+        return list(elements)
+    marked = {
+        **dict.fromkeys(_repeated(elements, [places[-EDGE_LINES:] for places in pages.values()]), ElementKind.FOOTER),
+        **dict.fromkeys(_repeated(elements, [places[:EDGE_LINES] for places in pages.values()]), ElementKind.HEADER),
+    }
+    return [part for index, element in enumerate(elements) for part in _split(element, index, marked)]
+
+
+def _repeated(elements: Sequence[Element], edges: Sequence[Sequence[Place]]) -> set[Place]:
+    shapes = {place: _shape(elements[place[0]].text.split("\n")[place[1]]) for edge in edges for place in edge}
+    counts = Counter(shape for edge in edges for shape in {shapes[place] for place in edge})
+    return {place for place, shape in shapes.items() if shape and counts[shape] >= PAGES}
+
+
+def _shape(line: str) -> str:
+    """What is the same on every page; empty for a line that is too long to be a running one."""
+    bare = "".join(line.split())
+    if len(bare) > _LONGEST:
+        return ""
+    return _ROMAN.sub("0", _DIGITS.sub("0", bare))
+
+
+def _split(element: Element, index: int, marked: dict[Place, ElementKind]) -> Iterator[Element]:
+    lines = element.text.split("\n")
+    if not any((index, line) in marked for line in range(len(lines))):
+        yield element
+        return
+    rest = [text for line, text in enumerate(lines) if (index, line) not in marked]
+    running = [(marked[index, line], text) for line, text in enumerate(lines) if (index, line) in marked]
+    yield from (Element(kind, text, element.page) for kind, text in running if kind is ElementKind.HEADER)
+    if rest:
+        yield replace(element, text="\n".join(rest))
+    yield from (Element(kind, text, element.page) for kind, text in running if kind is ElementKind.FOOTER)
