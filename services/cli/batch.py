@@ -28,7 +28,7 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file to upload. `label` is what people read, unique in a batch; `fields` are the form fields of `POST /v1/documents`."""
+    """A file to upload. `label` is what people read, unique in a batch; `fields` are the upload's form fields."""
 
     file: Path
     label: str

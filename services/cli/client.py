@@ -144,9 +144,6 @@ def _refusal(response: httpx.Response) -> ApiError:
     if not isinstance(problem, dict) or "detail" not in problem:
         return ApiError(response.status_code, "unexpected_answer", f"the server answered {response.status_code}")
     detail = str(problem["detail"])
-    places = [f"{'.'.join(map(str, e.get('loc', [])))}: {e.get('msg')}" for e in problem.get("errors") or []]
-    if places:
-        detail = f"{detail} {'; '.join(places)}"
     if response.status_code == httpx.codes.UNAUTHORIZED:
         detail = "the API key was not accepted: set ZHIKU_KEY, or choose a sample person with --as"
     trace = problem.get("trace_id") if response.is_server_error else None

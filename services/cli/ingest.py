@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from kbcore.domain.document import Classification
+from kbcore.errors import ConfigurationError
 from services.cli.batch import Ended, Item, Outcome, ingest, summary
 from services.cli.connect import AsOption, JsonOption, connect
 
@@ -34,15 +35,26 @@ def command(
     fields = {"classification": classification} if classification else {}
     if tag:
         fields["tags"] = ",".join(tag)
-    items = [
-        Item(file, external_id, space, {**fields, "external_id": external_id})
-        for file, external_id in found_files(paths)
-    ]
+    files = by_external_id(paths)
+    items = [Item(file, name, space, {**fields, "external_id": name}) for name, file in files.items()]
     with connect(person) as client:
         outcomes = ingest(client, items, Console(stderr=True))
     _show(outcomes, as_json=as_json)
     if any(outcome.ended is Ended.FAILED for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def by_external_id(paths: Sequence[Path]) -> dict[str, Path]:
+    """The files to ingest. Raises `ConfigurationError` if two of them would be the same document."""
+    files: dict[str, Path] = {}
+    for file, external_id in found_files(paths):
+        if external_id in files:
+            raise ConfigurationError(
+                f"{files[external_id]} and {file} would both be the document {external_id!r}: "
+                "give the folder that holds both, so that their paths differ"
+            )
+        files[external_id] = file
+    return files
 
 
 def found_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
