@@ -17,6 +17,8 @@ from kbcore.observability.tracing import current_trace_id
 
 REDACTED = "[redacted]"
 
+_CHATTY = ("alembic", "httpx", "httpcore", "openai", "pdfminer", "urllib3", "jieba", "pymilvus")
+
 _SECRET_KEYS = frozenset({"authorization", "cookie", "credential", "credentials", "passwd", "dsn"})
 _SECRET_ENDINGS = ("api_key", "apikey", "password", "secret", "secret_key", "access_key", "token", "private_key")
 _TEXT_KEYS = frozenset(
@@ -65,6 +67,8 @@ def configure_logging(level: str = "INFO", *, json_lines: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     for name in ("uvicorn", "uvicorn.error", "celery"):  # they bring handlers of their own
         other = logging.getLogger(name)
         other.handlers.clear()

@@ -14,7 +14,6 @@ import psutil
 from kbcore.errors import Unavailable
 
 _LAUNCH = Path(__file__).with_name("launch.py")
-_POLL_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,8 @@ class Part:
     """Sent by the kernel when the supervisor dies (Linux)."""
     stop_timeout_s: float = 15.0
     start_timeout_s: float = 60.0
+    poll_s: float = 0.02
+    """How often `ready` is asked."""
     user: tuple[int, int] | None = None
     """uid and gid to change to; None keeps the caller's."""
 
@@ -113,7 +114,7 @@ class Child:
                 raise Unavailable(
                     f"{self.part.name} did not answer within {self.part.start_timeout_s:.0f} s; see {self.log}"
                 )
-            time.sleep(_POLL_S)
+            time.sleep(self.part.poll_s)
 
     def sweep(self) -> None:
         """Kill what the ended process started and left in its session."""
