@@ -1,9 +1,12 @@
 """What parsing yields, what is indexed, and what a search returns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kbcore.domain.document import Classification
 
@@ -110,5 +113,5 @@ class Passage:
     language: str
     effective_from: datetime | None
     effective_to: datetime | None
-    embedding: Sequence[float] | None = field(default=None, repr=False, compare=False)
+    embedding: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     terms: Mapping[int, float] = field(default_factory=dict, repr=False, compare=False)

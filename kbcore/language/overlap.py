@@ -2,27 +2,38 @@
 
 import re
 import unicodedata
-from functools import lru_cache
+from threading import local
+from typing import Protocol
 
 import snowballstemmer
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
 _LATIN = re.compile(r"[a-z0-9]+(?:[._/-][a-z0-9]+)*")
-_EMPTY = frozenset(
-    "a an and are as at be been but by can do does for from had has have how if in into is it its may must not of on or "
-    "our shall should so than that the their them then there these they this those to was we were what when where which "
-    "who why will with would you your".split()
-)
-_EMPTY_HAN = frozenset("的了在是和与及或也就都而且把被对从向吗呢吧啊么请我你您他她它们这那有没能可以会要应该")
-_STEMMER = snowballstemmer.stemmer("english")
+_ENGLISH = """
+a according an and are as at be been but by can could do does for from had has have how if in into is it its may must not of
+on or our shall should so than that the their them then there these they this those to was we were what when where which who
+why will with would you your
+"""
+_EMPTY = frozenset(_ENGLISH.split())
+_EMPTY_HAN = frozenset("的了在是和与及或也就都而且把被对从向吗呢吧啊么请我你您他她它们这那有没能可以会要应该根据")
 
 
-@lru_cache(maxsize=4096)
+class Stemmer(Protocol):
+    """What is used of `snowballstemmer`."""
+
+    def stemWords(self, words: list[str]) -> list[str]:  # noqa: N802 (the library's name)
+        """The stem of each word, in order."""
+
+
+_PER_THREAD = local()
+"""A stemmer keeps its word in itself: each thread has its own."""
+
+
 def features(text: str) -> frozenset[str]:
     """Pairs of neighbouring Han characters and stemmed Latin words, without the empty ones; case and width folded."""
     folded = unicodedata.normalize("NFKC", text).lower()
     words = [word for word in _LATIN.findall(folded) if word not in _EMPTY]
-    return frozenset(_STEMMER.stemWords(words)) | frozenset(
+    return frozenset(_stemmer().stemWords(words)) | frozenset(
         pair
         for run in _HAN.findall(folded)
         for pair in ([run] if len(run) == 1 else [run[i : i + 2] for i in range(len(run) - 1)])
@@ -33,3 +44,10 @@ def features(text: str) -> frozenset[str]:
 def coverage(said: frozenset[str], source: frozenset[str]) -> float:
     """The share of `said` that stands in `source`, 0-1; 0 for nothing said."""
     return len(said & source) / len(said) if said else 0.0
+
+
+def _stemmer() -> Stemmer:
+    if not hasattr(_PER_THREAD, "stemmer"):
+        _PER_THREAD.stemmer = snowballstemmer.stemmer("english")
+    stemmer: Stemmer = _PER_THREAD.stemmer
+    return stemmer

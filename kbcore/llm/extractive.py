@@ -1,6 +1,6 @@
 """The default answer: the sentences that answer best, quoted word for word. Needs no model, invents nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,8 +19,8 @@ _LEAD_IN = 40
 _OVERLAP_WEIGHT = 0.15
 _SOURCE_WEIGHT = 0.05
 _WORSE = 0.03
-"""How much lower than the best quote's a further quote's score may be. Cosines of this kind of model differ in the second digit."""
-_ENDS = "。！？!?.…；;”」』\"）)"
+"""How much lower than the best quote's a further quote's score may be: these cosines differ in the second digit."""
+_ENDS = '。！？!?.…；;”」』"）)'
 
 
 class SentenceEmbedder(Protocol):
@@ -57,7 +57,7 @@ class ExtractiveModel:
         """`extractive`."""
         return "extractive"
 
-    def answer(self, request: AnswerRequest) -> Iterator[AnswerPart]:
+    def answer(self, request: AnswerRequest) -> Generator[AnswerPart, None, None]:
         """One part for each quote, the best first; `NO_ANSWER` if there is nothing to quote."""
         chosen = self._choose(request)
         for position, quote in enumerate(chosen):
@@ -90,10 +90,10 @@ class ExtractiveModel:
 
 
 def _quotes(source: Source, asked: frozenset[str]) -> Iterator[_Quote]:
-    """Every sentence that can stand alone; a lead-in ("as follows:", a table's first rows) takes what follows with it."""
+    """Every sentence that can stand alone; a lead-in ("as follows:", a table's rows) takes what follows with it."""
     spans = sentences(source.text)
     context = features(" ".join(source.heading[-1:]))
-    for index, (start, end) in enumerate(spans):
+    for index, (start, _) in enumerate(spans):
         last = index
         while _is_lead_in(source.text[start : spans[last][1]]) and last + 1 < len(spans):
             if spans[last + 1][1] - start > _LONGEST_QUOTE:

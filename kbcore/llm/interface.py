@@ -1,16 +1,13 @@
 """Answer generation: from a question and numbered passages to text with [n] markers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A passage as the model sees it. `number` is what the answer cites as `[number]`; `score` is its relevance, 0–1.
-
-
-    """
+    """A passage as the model sees it. `number` is cited as `[number]`; `score` is its relevance, 0–1."""
 
     number: int
     title: str
@@ -22,7 +19,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRequest:
-    """Everything a model gets. `language` is `zh` or `en`, that of the question; `history` is earlier (question, answer) pairs."""
+    """Everything a model gets. `language` (`zh`, `en`) is the question's; `history`: earlier (question, answer) pairs."""
 
     question: str
     language: str
@@ -57,8 +54,11 @@ class AnswerModel(Protocol):
     def name(self) -> str:
         """As shown in `/v1/models` and in the answer's `model`."""
 
-    def answer(self, request: AnswerRequest) -> Iterator[AnswerPart]:
-        """Stream the answer. An answer that is exactly `NO_ANSWER` means: the sources don't say. Raises `Unavailable`."""
+    def answer(self, request: AnswerRequest) -> Generator[AnswerPart, None, None]:
+        """Stream the answer; closing the generator stops the model. Raises `Unavailable`.
+
+        An answer that is exactly `NO_ANSWER` means: the sources don't say.
+        """
 
     def ping(self) -> None:
         """Return if the model answers, raise `Unavailable` if not."""

@@ -1,6 +1,6 @@
 """Any server that speaks OpenAI's chat API, through LangChain's chat model: vLLM, SGLang, Ollama, llama.cpp, OpenAI."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from kbcore.llm.prompt import answer_tokens, messages
 
 if TYPE_CHECKING:
     from langchain_core.language_models.chat_models import BaseChatModel
-    from langchain_core.messages import AIMessageChunk
+    from langchain_core.messages import AIMessage
 
 _RETRIES = 1
 """Before the first token only: a stream that has begun is never repeated."""
@@ -20,8 +20,8 @@ _RETRIES = 1
 class LangChainModel:
     """`AnswerModel` over a chat server. The client is built at first use; `timeout_s` is the longest silence allowed.
 
-    Whatever goes wrong there (refused, too slow, too many requests, a cut or unreadable stream) raises `Unavailable`, whose
-    text names this model and the kind of error, never its address or key.
+    Whatever goes wrong there (refused, too slow, too many requests, a cut or unreadable stream) raises `Unavailable`,
+    whose text names this model and the kind of error, never its address or key.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class LangChainModel:
         """As configured in `[[llm.models]]`."""
         return self._name
 
-    def answer(self, request: AnswerRequest) -> Iterator[AnswerPart]:
+    def answer(self, request: AnswerRequest) -> Generator[AnswerPart, None, None]:
         """Stream the model's words; usage and finish reason come last."""
         chat = self._chat.bind(
             temperature=request.temperature,
@@ -68,7 +68,7 @@ class LangChainModel:
 
     def ping(self) -> None:
         """Ask the server for its models."""
-        import httpx
+        import httpx  # noqa: PLC0415 (slow to import, rarely needed)
 
         headers = {"authorization": f"Bearer {self._api_key}"} if self._api_key else {}
         try:
@@ -78,7 +78,7 @@ class LangChainModel:
 
     @cached_property
     def _chat(self) -> "BaseChatModel":
-        from langchain.chat_models import init_chat_model
+        from langchain.chat_models import init_chat_model  # noqa: PLC0415 (2 s)
 
         return init_chat_model(
             self._model,
@@ -91,9 +91,9 @@ class LangChainModel:
             use_responses_api=False,
         )
 
-    def _guarded(self, chunks: Iterator["AIMessageChunk"]) -> Iterator["AIMessageChunk"]:
+    def _guarded(self, chunks: Iterator["AIMessage"]) -> Iterator["AIMessage"]:
         """The chunks, with everything that the vendor's client can raise turned into `Unavailable`."""
-        import openai
+        import openai  # noqa: PLC0415 (comes with the chat model)
 
         # Besides its own errors the client lets through what broken streams make of its parser (all measured).
         broken = (openai.OpenAIError, ValueError, TypeError, LookupError, AttributeError)
@@ -107,7 +107,7 @@ class LangChainModel:
         return Unavailable(f"the model {self._name} does not answer ({type(error).__name__})", code="model_unavailable")
 
 
-def _usage(chunk: "AIMessageChunk") -> Usage | None:
+def _usage(chunk: "AIMessage") -> Usage | None:
     counted = chunk.usage_metadata
     if counted is None:
         return None

@@ -1,7 +1,7 @@
 """The prompt: a fixed text with slots that are filled literally and once.
 
-There is no template engine: a value that looks like a slot stays text, so a document cannot inject one. Sources stand between
-marker lines whose code is derived from the sources themselves, so no document can contain its own end marker.
+There is no template engine: a value that looks like a slot stays text, so a document cannot inject one. Sources stand
+between marker lines whose code is derived from the sources themselves, so no document can contain its own end marker.
 """
 
 import hashlib
@@ -32,16 +32,14 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 
 def messages(request: AnswerRequest, prompts: Path, context_tokens: int) -> list[Message]:
-    """System rules, earlier turns, then sources and question; sources that don't fit the context are left out, last first."""
+    """System rules, earlier turns, then sources and question; the last sources are left out if they do not fit."""
     system, user = _template(prompts, "zh" if request.language == "zh" else "en")
     history = request.history[-_TURNS:]
     spent = estimate_tokens(system + user + request.question) + sum(estimate_tokens(q + a) for q, a in history)
     room = context_tokens - spent - answer_tokens(request, context_tokens)
     boundary = _boundary(request)
     earlier = [
-        message
-        for question, answer in history
-        for message in (Message("user", question), Message("assistant", answer))
+        message for question, answer in history for message in (Message("user", question), Message("assistant", answer))
     ]
     values = {
         "boundary": boundary,
@@ -57,7 +55,7 @@ def answer_tokens(request: AnswerRequest, context_tokens: int) -> int:
 
 
 def estimate_tokens(text: str) -> int:
-    """A generous estimate without the model's tokenizer: one token for three bytes of UTF-8 (a Han character is one)."""
+    """A generous estimate without the model's tokenizer: three bytes of UTF-8 (one Han character) are a token."""
     return len(text.encode()) // 3 + 4
 
 

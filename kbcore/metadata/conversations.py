@@ -83,7 +83,7 @@ def turns_of(connection: Connection, user_id: str, conversation_id: str) -> list
         .where(turns.c.conversation_id == conversation_id, conversations.c.user_id == user_id)
         .order_by(turns.c.created_at, turns.c.id)
     )
-    rows = [(_turn(row._mapping), _documents(row.citations)) for row in connection.execute(query)]
+    rows = [(_turn(dict(row._mapping)), _documents(row.citations)) for row in connection.execute(query)]
     wanted = sorted({document for _, documents in rows for document in documents})
     readable = readable_documents(connection, user_id, wanted) if wanted else frozenset()
     return [turn if documents <= readable else _withheld(turn) for turn, documents in rows]

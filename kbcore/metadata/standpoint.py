@@ -1,4 +1,4 @@
-"""What one search stands on, read in one statement: the asker's rights, the epoch, the live index, corpus statistics."""
+"""What one search stands on, read in one statement: the asker's rights, the epoch, the live index, term statistics."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ from kbcore.permissions.scope import ReadScope
 class Narrowing:
     """What the asker wants to search in; None or empty = everything it may read.
 
-    `spaces` are ids or names. A document matches if it has every one of `tags` and contains `metadata` (JSON containment);
-    a passage matches if it is in `language`.
+    `spaces` are ids or names. A document matches if it has every one of `tags` and contains `metadata` (JSON
+    containment); a passage matches if it is in `language`.
     """
 
     spaces: tuple[str, ...] | None = None
@@ -136,7 +136,7 @@ def take_standpoint(
         ),
         epoch=row.epoch,
         index=None if row.id is None else LiveIndex(row.id, row.collection, row.embedding, row.rows),
-        rows_with_term={term: rows for term, rows in row.rows_with_term},
+        rows_with_term=dict(row.rows_with_term),
         space_keys=None if narrowing.spaces is None else frozenset(row.space_keys),
         document_keys=frozenset(row.document_keys) if narrowing.by_document else None,
     )

@@ -1,12 +1,11 @@
 """Check: SQL decides which candidates this person may read now, and the confirmed ones are scored exactly."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from kbcore.bootstrap import Platform
 from kbcore.domain.chunk import Passage
 from kbcore.domain.principal import Caller
+from kbcore.language.weights import coverage
 from kbcore.metadata.passages import confirm
 from kbcore.metadata.standpoint import LiveIndex, Standpoint
 from services.query.found import Candidates, QueryVectors
@@ -39,7 +38,7 @@ def check(
 
 
 def dense_scores(passages: list[Passage], query: QueryVectors) -> dict[str, float]:
-    """Cosine of the question and each passage, whichever leg found it; passages without a stored vector are left out."""
+    """Cosine of the question and each passage, whichever leg found it; those without a stored vector are left out."""
     stored = [(passage.chunk_id, passage.embedding) for passage in passages if passage.embedding is not None]
     if query.dense is None or not stored:
         return {}
@@ -49,8 +48,4 @@ def dense_scores(passages: list[Passage], query: QueryVectors) -> dict[str, floa
 
 def keyword_scores(passages: list[Passage], query: QueryVectors) -> dict[str, float]:
     """Inner product of the question's terms and each passage's: what the keyword leg computes, for every passage."""
-    return {passage.chunk_id: _inner(query.terms, passage.terms) for passage in passages}
-
-
-def _inner(query: Mapping[int, float], passage: Mapping[int, float]) -> float:
-    return sum(weight * passage[term] for term, weight in query.items() if term in passage)
+    return {passage.chunk_id: coverage(query.terms, passage.terms) for passage in passages}

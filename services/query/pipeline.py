@@ -1,30 +1,36 @@
 """The question path: authenticate → rewrite → retrieve → check → rerank → generate → cite.
 
-The API authenticates and hands over a `Caller`; `services.query.conversation` rewrites follow-ups from history; the rest
-stands below in order.
+The API authenticates and hands over a `Caller`; the other stages stand below, in order, each in a file of its name
+(`generate` and `cite` run inside `respond`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from time import perf_counter
 
 from kbcore.bootstrap import Platform
 from kbcore.domain.chunk import Passage
 from kbcore.domain.principal import Caller
 from kbcore.errors import Unprocessable
-from kbcore.metadata.standpoint import LiveIndex, Standpoint
+from kbcore.llm.interface import Usage
+from kbcore.llm.routing import choose
+from kbcore.metadata.standpoint import Standpoint
+from services.query.abstain import too_weak
+from services.query.answer import Event, Retrieved
 from services.query.check import check, dense_scores, keyword_scores
-from services.query.found import Found, QueryVectors, Ranked, Timings
+from services.query.found import Found, QueryVectors, Timings
 from services.query.rank import rank
-from services.query.request import Mode, SearchRequest
+from services.query.request import AskRequest, Mode, SearchRequest
 from services.query.rerank import rerank
+from services.query.respond import abstain, respond
 from services.query.retrieve import analyse, candidates, stand, weigh
+from services.query.rewrite import rewrite
 
 
 def search(platform: Platform, caller: Caller, request: SearchRequest) -> Found:
     """The best passages that this caller may read, best first, at most `top_k`.
 
-    Raises `Unprocessable` for a question that is empty or too long, `NotFound("space")`, `Unavailable` (embedding model,
-    index) and `AclUnavailable` (SQL): never a partial result.
+    Raises `Unprocessable` for a question that is empty or too long, `NotFound("space")`, `Unavailable` (embedding
+    model, index) and `AclUnavailable` (SQL): never a partial result.
     """
     settings = platform.settings.retrieval
     if not request.query.strip():
@@ -47,6 +53,23 @@ def search(platform: Platform, caller: Caller, request: SearchRequest) -> Found:
     if request.rerank:
         ranked = rerank(platform.reranker, request.query, ranked[: settings.candidates])
     return Found(tuple(ranked[: request.top_k]), standpoint, request.as_of, clock.timings())
+
+
+def ask(platform: Platform, caller: Caller, request: AskRequest) -> Generator[Event, None, None]:
+    """Answer from what this caller may read: `Retrieved`, then `Said` for each verified statement, then `Answer`.
+
+    Raises what `search` raises, and `NotFound("model")`, before the first event. Closing the generator stops the model.
+    """
+    settings = platform.settings.answer
+    route = choose(platform.answer_models, request.model, platform.settings.llm.default)
+    question = rewrite(request.question, request.history)
+    wanted = SearchRequest(question, settings.passages, narrowing=request.narrowing, as_of=request.as_of)
+    found = search(platform, caller, wanted)
+    yield Retrieved(found)
+    if reason := too_weak(question, found.ranked, settings):
+        yield from abstain(question, found, reason, route, Usage())
+    else:
+        yield from respond(platform, request, question, found, route)
 
 
 def _confirmed(

@@ -23,8 +23,12 @@ def rank(
         hits = ((key, score) for key, score in keyword.items() if score > 0)
         scored = sorted(hits, key=lambda item: (-item[1], item[0]))
     else:
+        floor = min(dense.values(), default=0.0)  # for a passage whose vector SQL does not have
         scored = fuse(
-            dense, keyword, keyword_weight=settings.keyword_weight, keyword_power=settings.keyword_power
+            {passage.chunk_id: dense.get(passage.chunk_id, floor) for passage in passages},
+            keyword,
+            keyword_weight=settings.keyword_weight,
+            keyword_power=settings.keyword_power,
         )
     by_id = {passage.chunk_id: passage for passage in passages}
     return [Ranked(by_id[key], score, dense.get(key), keyword.get(key)) for key, score in scored]

@@ -1,6 +1,6 @@
 """A small real HTTP server that speaks OpenAI's chat API from a script: what a model may do, well or badly.
 
-The `model` of a request chooses the behaviour (`BEHAVIOURS`), or a text set with `say`. Requests are kept for inspection.
+The `model` of a request chooses the behaviour (`BEHAVIOURS`); what is said is `answer`. Requests are kept.
 """
 
 import json

@@ -3,10 +3,9 @@
 from typing import Literal
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from kbcore.errors import NotFound, Unprocessable
+from kbcore.errors import Unprocessable
 from kbcore.metadata.standpoint import Narrowing
 from services.api.dependencies import CallerDep, PlatformDep
 from services.api.schemas.search import Text
@@ -15,9 +14,6 @@ from services.query.pipeline import search
 from services.query.request import SearchRequest
 
 router = APIRouter(tags=["search"])
-
-_UNKNOWN_KNOWLEDGE = 2001
-"""Dify's error code for a knowledge base that does not exist."""
 
 
 class RetrievalSetting(BaseModel):
@@ -85,10 +81,9 @@ class DifyError(BaseModel):
 @router.post(
     "/retrieval",
     summary="Search one space (Dify External Knowledge API)",
-    response_model=RetrievalAnswer,
     responses={404: {"model": DifyError, "description": "No such space, or not one that you may see"}},
 )
-def retrieve_for_dify(body: RetrievalBody, platform: PlatformDep, caller: CallerDep) -> RetrievalAnswer | JSONResponse:
+def retrieve_for_dify(body: RetrievalBody, platform: PlatformDep, caller: CallerDep) -> RetrievalAnswer:
     """The same search as `/v1/search`, with the same rights."""
     limit = platform.settings.retrieval.max_top_k
     request = SearchRequest(
@@ -99,11 +94,7 @@ def retrieve_for_dify(body: RetrievalBody, platform: PlatformDep, caller: Caller
             metadata=body.metadata_condition.metadata() if body.metadata_condition else {},
         ),
     )
-    try:
-        found = search(platform, caller, request)
-    except NotFound:
-        error = DifyError(error_code=_UNKNOWN_KNOWLEDGE, error_msg="The knowledge does not exist")
-        return JSONResponse(error.model_dump(), status_code=404)
+    found = search(platform, caller, request)
     threshold = body.retrieval_setting.score_threshold
     return RetrievalAnswer(records=[_record(item) for item in found.ranked if item.score >= threshold])
 

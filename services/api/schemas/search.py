@@ -47,7 +47,7 @@ class Filters(BaseModel):
 
     tags: list[Text] = Field([], max_length=50, description="The document has every one of these tags.")
     language: str | None = Field(None, pattern="^(zh|en)$", description="Language of the passage: `zh` or `en`.")
-    metadata: dict[Text, Text | int | float | bool | None | list[Text]] = Field(
+    metadata: dict[Text, Text | int | float | bool | list[Text] | None] = Field(
         {}, max_length=20, description="The document's metadata contains these keys with these values."
     )
 

@@ -1,0 +1,55 @@
+"""Abstain: when the documents do not say, say so, and say what was looked at."""
+
+from collections.abc import Sequence
+
+from kbcore.language.script import detect_language
+from kbcore.settings import AnswerSettings
+from services.query.found import Ranked
+
+NOTHING_FOUND = "nothing_found"
+EVIDENCE_TOO_WEAK = "evidence_too_weak"
+NO_ANSWER_IN_SOURCES = "no_answer_in_sources"
+ANSWER_UNSUPPORTED = "answer_unsupported"
+
+_NAMED = 3
+
+_TEXT = {
+    "zh": {
+        NOTHING_FOUND: "我不知道：在您可以查阅的文档中没有找到相关内容。",
+        EVIDENCE_TOO_WEAK: "我不知道：在您可以查阅的文档中没有找到足以回答这个问题的内容。",
+        NO_ANSWER_IN_SOURCES: "我不知道：找到的文档没有回答这个问题。",
+        ANSWER_UNSUPPORTED: "我不知道：无法用您可以查阅的文档证实任何答案。",
+        "closest": "最接近的文档：{titles}。",
+    },
+    "en": {
+        NOTHING_FOUND: "I don't know: the documents that you can read contain nothing about this.",
+        EVIDENCE_TOO_WEAK: "I don't know: nothing in the documents that you can read answers this well enough.",
+        NO_ANSWER_IN_SOURCES: "I don't know: the documents that were found do not answer this.",
+        ANSWER_UNSUPPORTED: "I don't know: no answer could be confirmed from the documents that you can read.",
+        "closest": " Closest documents: {titles}.",
+    },
+}
+
+
+def too_weak(question: str, ranked: Sequence[Ranked], settings: AnswerSettings) -> str | None:
+    """The reason not to answer at all, judged before any model is asked; None if there is evidence.
+
+    The best cosine is compared with a threshold for the question's language (docs/decisions/0011-answers.md).
+    """
+    if not ranked:
+        return NOTHING_FOUND
+    cosines = [item.dense for item in ranked if item.dense is not None]
+    threshold = settings.min_score_zh if detect_language(question) == "zh" else settings.min_score_en
+    return EVIDENCE_TOO_WEAK if not cosines or max(cosines) < threshold else None
+
+
+def abstention(question: str, reason: str, ranked: Sequence[Ranked]) -> tuple[str, tuple[str, ...]]:
+    """The sentence to show, in the question's language, and the ids of the documents that it names."""
+    language = detect_language(question)
+    titles = {item.passage.document_id: item.passage.title for item in reversed(ranked[:_NAMED])}
+    closest = dict(reversed(titles.items()))
+    text = _TEXT[language][reason]
+    if closest:
+        shown = "、".join(f"《{t}》" for t in closest.values()) if language == "zh" else ", ".join(closest.values())
+        text += _TEXT[language]["closest"].replace("{titles}", shown)
+    return text, tuple(closest)

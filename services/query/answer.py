@@ -1,0 +1,45 @@
+"""What an answer is, and the events that make it up as it is written."""
+
+from dataclasses import dataclass
+
+from kbcore.domain.conversation import Citation
+from kbcore.llm.interface import Usage
+from services.query.found import Found
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The first event: what the answer will be written from."""
+
+    found: Found
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Verified text, a statement at a time, and the citations that it is the first to use."""
+
+    text: str
+    citations: tuple[Citation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The last event: the whole answer.
+
+    `reason` says why there is none (`abstained`), or that it was cut short. `named` are the ids of documents that an
+    abstention names as the closest. `finish_reason` is `stop` or `length`.
+    """
+
+    text: str
+    citations: tuple[Citation, ...]
+    abstained: bool
+    reason: str | None
+    model: str
+    routed_because: str
+    epoch: int
+    usage: Usage
+    finish_reason: str = "stop"
+    named: tuple[str, ...] = ()
+
+
+Event = Retrieved | Said | Answer

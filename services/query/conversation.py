@@ -1,0 +1,53 @@
+"""The thread that a question belongs to: what was said before, as far as it may still be read."""
+
+from datetime import UTC, datetime
+
+from kbcore.domain.conversation import Turn
+from kbcore.domain.ids import new_id
+from kbcore.domain.principal import Caller
+from kbcore.errors import NotFound
+from kbcore.metadata import conversations
+from kbcore.metadata.database import Database
+from services.query.answer import Answer
+
+_TITLE = 60
+
+
+def earlier_turns(database: Database, caller: Caller, conversation_id: str | None) -> tuple[tuple[str, str], ...]:
+    """Earlier (question, answer) pairs, oldest first; an answer that was withheld is empty.
+
+    Raises `NotFound("conversation")` if the caller has no such conversation.
+    """
+    if conversation_id is None:
+        return ()
+    with database.snapshot() as connection:
+        if conversations.get(connection, caller.user_id, conversation_id) is None:
+            raise NotFound("conversation")
+        turns = conversations.turns_of(connection, caller.user_id, conversation_id)
+    return tuple((turn.question, "" if turn.abstained else turn.answer or "") for turn in turns)
+
+
+def remember(
+    database: Database, caller: Caller, conversation_id: str | None, question: str, answer: Answer, trace_id: str
+) -> str:
+    """Store a finished answer as a turn, in a new conversation if there is none yet; returns the conversation's id."""
+    with database.begin() as connection:
+        if conversation_id is None:
+            conversation_id = conversations.create(connection, caller.user_id, question[:_TITLE])
+        elif conversations.get(connection, caller.user_id, conversation_id) is None:
+            raise NotFound("conversation")
+        turn = Turn(
+            id=new_id(),
+            conversation_id=conversation_id,
+            question=question,
+            answer=answer.text,
+            citations=answer.citations,
+            abstained=answer.abstained,
+            reason=answer.reason,
+            model=answer.model,
+            epoch=answer.epoch,
+            trace_id=trace_id,
+            created_at=datetime.now(UTC),
+        )
+        conversations.add_turn(connection, turn, answer.named)
+    return conversation_id

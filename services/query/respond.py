@@ -1,0 +1,100 @@
+"""Respond: from confirmed passages to the finished answer, whichever model writes it, or to "I don't know"."""
+
+from collections.abc import Callable, Generator, Sequence
+
+import structlog
+
+from kbcore.bootstrap import Platform
+from kbcore.errors import Unavailable
+from kbcore.language.script import detect_language
+from kbcore.llm.interface import AnswerRequest, Usage
+from kbcore.llm.routing import Route
+from services.query.abstain import abstention
+from services.query.answer import Answer, Event, Said
+from services.query.assemble import assemble
+from services.query.cite import Citer
+from services.query.found import Found
+from services.query.generate import Outcome, generate
+from services.query.request import AskRequest
+from services.query.support import Similarity
+
+QUOTING = "extractive"
+"""The answer model that is always there."""
+
+_log = structlog.get_logger(__name__)
+
+
+def abstain(question: str, found: Found, reason: str, route: Route, usage: Usage) -> Generator[Event, None, None]:
+    """Say that the documents do not say, and which came closest."""
+    text, named = abstention(question, reason, found.ranked)
+    yield Said(text)
+    yield Answer(
+        text=text,
+        citations=(),
+        abstained=True,
+        reason=reason,
+        model=route.model.name,
+        routed_because=route.because,
+        epoch=found.standpoint.epoch,
+        usage=usage,
+        named=named,
+    )
+
+
+def respond(
+    platform: Platform, request: AskRequest, question: str, found: Found, route: Route
+) -> Generator[Event, None, None]:
+    """Let the routed model write; if it does not answer, quote the passages instead and say so."""
+    writing = AnswerRequest(
+        question=question,
+        language=detect_language(question),
+        sources=assemble(found.ranked),
+        history=tuple(pair for pair in request.history if pair[1]),
+        temperature=request.temperature,
+        max_tokens=request.max_tokens,
+        stop=request.stop,
+    )
+    citer = Citer([item.passage for item in found.ranked], question, _similarity(platform))
+    outcome = Outcome()
+    try:
+        yield from generate(route.model, writing, citer, _tokens(platform), outcome)
+    except Unavailable as error:
+        if route.model.name == QUOTING:
+            raise
+        _log.warning("answer_model_unavailable", model=route.model.name, detail=error.detail)
+        because = f"{error.detail}: the documents are quoted instead"
+        route, outcome = Route(platform.answer_models[QUOTING], because), Outcome()
+        yield from generate(route.model, writing, citer, _tokens(platform), outcome)
+    usage = outcome.usage or _counted(platform, writing, outcome)
+    if not outcome.text and outcome.finish_reason == "stop" and outcome.reason:
+        yield from abstain(question, found, outcome.reason, route, usage)
+        return
+    yield Answer(
+        text=outcome.text,
+        citations=citer.citations,
+        abstained=False,
+        reason=outcome.reason,
+        model=route.model.name,
+        routed_because=route.because,
+        epoch=found.standpoint.epoch,
+        usage=usage,
+        finish_reason=outcome.finish_reason,
+    )
+
+
+def _similarity(platform: Platform) -> Similarity:
+    def cosines(statement: str, candidates: Sequence[str]) -> Sequence[float]:
+        vectors = platform.embedder.embed_passages([statement, *candidates])
+        return [float(value) for value in vectors[1:] @ vectors[0]]
+
+    return cosines
+
+
+def _tokens(platform: Platform) -> Callable[[str], int]:
+    return lambda text: platform.embedder.count_tokens([text])[0]
+
+
+def _counted(platform: Platform, writing: AnswerRequest, outcome: Outcome) -> Usage:
+    """Where the model does not say: counted with the embedding model's tokenizer."""
+    read = [writing.question, *(source.text for source in writing.sources)]
+    return Usage(sum(platform.embedder.count_tokens(read)), _tokens(platform)(outcome.text))
