@@ -37,8 +37,8 @@ those to us was we were what when where which who whom whose why will with would
 """
 _CHINESE_STOP_WORDS = """
 的 了 和 与 及 或 在 是 有 为 以 于 而 之 其 也 都 就 并 等 被 把 对 从 到 由 向 着 过 吗 呢 吧 啊 么 我 你 您 他
-她 它 们 我们 你们 他们 这 那 这个 那个 哪 哪些 哪个 什么 怎么 怎样 如何 多少 几 谁 请 请问 可以 能 能否 会 要 应 则 即 若
-如 如果 因为 所以 但 但是 还 又 很 最 更 不 没 没有 一 一个 个 是否 为什么
+她 它 们 我们 你们 他们 这 那 这个 那个 哪 哪些 哪个 什么 怎么 怎样 如何 多少 几 谁 请 请问 可以 能 能否 会 要 应 则 即
+若 如 如果 因为 所以 但 但是 还 又 很 最 更 不 没 没有 一 一个 个 是否 为什么
 """
 _STOP_WORDS = frozenset((_ENGLISH_STOP_WORDS + _CHINESE_STOP_WORDS).split())
 
@@ -49,7 +49,7 @@ def terms(text: str) -> list[str]:
 
 
 def _normalised(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("\0", " ")  # OpenCC reads up to a NUL
     if _HAS_HAN.search(folded):
         folded = _simplifier().convert(folded)
     folded = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), folded)
