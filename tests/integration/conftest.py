@@ -11,9 +11,9 @@ from kbcore.settings import load_settings
 
 
 @pytest.fixture(scope="session")
-def embedder(tmp_path_factory: pytest.TempPathFactory) -> BundledEmbedder:
+def embedder() -> BundledEmbedder:
     """The bundled model, loaded once."""
-    return BundledEmbedder(tmp_path_factory.mktemp("models"))
+    return BundledEmbedder()
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """Random histories of uploads, publications, kills, deletions and wipes, against a plain-Python model of what each
 epoch looked like. The store is the exact one in memory; PostgreSQL is real."""
 
+from contextlib import suppress
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
