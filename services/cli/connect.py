@@ -5,9 +5,12 @@ from typing import Annotated
 import typer
 
 from kbcore.errors import ConfigurationError
-from kbcore.settings import given_key, given_url, load_settings
+from kbcore.settings import Settings, given_key, given_url, load_settings
 from services.cli.client import Client
 from services.cli.credentials import credentials_file, read_credentials
+from services.supervisor.folder import DataFolder
+from services.supervisor.parts import local_url
+from services.supervisor.state import State
 
 AsOption = Annotated[
     str | None,
@@ -19,23 +22,26 @@ SpacesOption = Annotated[
 ]
 
 
+def address(settings: Settings) -> str:
+    """The server to talk to: $ZHIKU_URL, else the one that runs from this data folder, else the configured port."""
+    state = State.read(DataFolder(settings.home).state)
+    return given_url() or (state.url if state and state.running else local_url(settings))
+
+
 def connect(person: str | None) -> Client:
     """A client as `person`; else with $ZHIKU_KEY, else with the admin key of credentials.json.
 
     Raises `ConfigurationError` when there is no key, saying where one comes from.
     """
     settings = load_settings()
-    key = given_key()
+    file = credentials_file(settings.home)
     stored = read_credentials(settings.home)
-    url = given_url() or stored.get("url") or f"http://{settings.server.host}:{settings.server.port}"
+    key = given_key() or stored.get("admin")
     if person is not None:
         key = stored.get(person)
         if key is None or person == "url":
             known = ", ".join(sorted(stored.keys() - {"url"})) or "nobody yet; `make demo` creates them"
-            raise ConfigurationError(f"no key of {person!r} in {credentials_file(settings.home)}; it has: {known}")
-    key = key or stored.get("admin")
+            raise ConfigurationError(f"no key of {person!r} in {file}; it has: {known}")
     if not key:
-        raise ConfigurationError(
-            f"no API key: set ZHIKU_KEY, or make the sample people with `make demo`: {credentials_file(settings.home)}"
-        )
-    return Client(url, key)
+        raise ConfigurationError(f"no API key: set ZHIKU_KEY, or make the sample people with `make demo` ({file})")
+    return Client(address(settings), key)

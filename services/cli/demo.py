@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from kbcore.errors import ConfigurationError
-from kbcore.settings import given_key, given_url, load_settings
+from kbcore.settings import given_key, load_settings
+from services.cli.connect import address
 from services.cli.credentials import read_credentials
 
 
@@ -16,9 +17,7 @@ def command(
     from services.demo import main  # noqa: PLC0415 (reads the samples' manifest)
 
     settings = load_settings()
-    stored = read_credentials(settings.home)
-    url = given_url() or stored.get("url") or f"http://{settings.server.host}:{settings.server.port}"
-    key = given_key() or stored.get("admin")
+    key = given_key() or read_credentials(settings.home).get("admin")
     if key is None:
         raise ConfigurationError("the demo needs the administrator's API key: set ZHIKU_KEY to it")
-    main(url, key, settings.home, show=not quiet)
+    main(address(settings), key, settings.home, show=not quiet)
