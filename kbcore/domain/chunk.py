@@ -56,7 +56,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class StoredText:
-    """The clean text of a version and its outline. Citations, chunks and diffs are offsets into `text` (in characters)."""
+    """The clean text of a version and its outline. Citations, chunks and diffs are offsets (characters) into `text`."""
 
     text: str
     outline: tuple[Span, ...]

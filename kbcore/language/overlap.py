@@ -10,9 +10,9 @@ import snowballstemmer
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
 _LATIN = re.compile(r"[a-z0-9]+(?:[._/-][a-z0-9]+)*")
 _ENGLISH = """
-a according an and are as at be been but by can could do does for from had has have how if in into is it its may must not of
-on or our shall should so than that the their them then there these they this those to was we were what when where which who
-why will with would you your
+a according an and are as at be been but by can could do does for from had has have how if in into is it its may
+must not of on or our shall should so than that the their them then there these they this those to was we were what
+when where which who why will with would you your
 """
 _EMPTY = frozenset(_ENGLISH.split())
 _EMPTY_HAN = frozenset("的了在是和与及或也就都而且把被对从向吗呢吧啊么请我你您他她它们这那有没能可以会要应该根据")

@@ -19,7 +19,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRequest:
-    """Everything a model gets. `language` (`zh`, `en`) is the question's; `history`: earlier (question, answer) pairs."""
+    """Everything a model gets. `language` (`zh`, `en`) is the question's; `history` are (question, answer) pairs."""
 
     question: str
     language: str

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,12 +32,15 @@ def get(connection: Connection, user_id: str, conversation_id: str) -> Conversat
 
 
 def page(
-    connection: Connection, user_id: str, *, limit: int, before: tuple[datetime, str] | None = None
+    connection: Connection, user_id: str, *, limit: int, after: str | None = None
 ) -> list[Conversation]:
-    """The user's conversations, the last used first; `before` is the (updated_at, id) of the last one already shown."""
+    """The user's conversations, the last used first; `after` is the id of the last one already shown."""
     query = sa.select(conversations).where(conversations.c.user_id == user_id)
-    if before is not None:
-        query = query.where(sa.tuple_(conversations.c.updated_at, conversations.c.id) < sa.tuple_(*before))
+    place = sa.tuple_(conversations.c.updated_at, conversations.c.id)
+    if after is not None:
+        shown = sa.select(conversations.c.updated_at, conversations.c.id)
+        shown = shown.where(conversations.c.id == after, conversations.c.user_id == user_id)
+        query = query.where(place < shown.scalar_subquery())
     query = query.order_by(conversations.c.updated_at.desc(), conversations.c.id.desc()).limit(limit)
     return [Conversation(**row._mapping) for row in connection.execute(query)]
 

@@ -89,7 +89,7 @@ class _Limits:
         self._count = count_tokens
 
     def cut(self, shown: str, text: str) -> tuple[str, str | None]:
-        """What of `text` may follow `shown`, and the finish reason if that was the end; no statement is cut by tokens."""
+        """What of `text` may follow `shown`, and the finish reason if that was the end; tokens cut no statement."""
         ends = [at for word in self._stop if (at := text.find(word)) >= 0]
         if ends:
             return text[: min(ends)], "stop"

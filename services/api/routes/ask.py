@@ -1,0 +1,80 @@
+"""`POST /v1/ask`: as JSON, or as server-sent events."""
+
+import json
+from collections.abc import Generator
+
+import structlog
+from fastapi import APIRouter
+from pydantic import BaseModel
+from sse_starlette.sse import EventSourceResponse
+
+from kbcore.bootstrap import Platform
+from kbcore.domain.principal import Caller
+from kbcore.errors import ZhikuError
+from services.api.dependencies import CallerDep, PlatformDep, TraceIdDep
+from services.api.schemas.ask import AskAnswer, AskBody, CitationOut, RetrievalEvent, TokenEvent
+from services.api.streaming import ServerEvent, event_stream
+from services.query.answer import Answer, Event, Retrieved, Said
+from services.query.conversation import earlier_turns, remember
+from services.query.pipeline import ask
+
+router = APIRouter(tags=["ask"])
+
+_log = structlog.get_logger(__name__)
+
+_STREAM = {
+    "description": "The answer; with `stream: true` events `retrieval`, `token`, `citation`, then `done` or `error`.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
+
+
+@router.post("/v1/ask", summary="Ask a question", response_model=AskAnswer, responses={200: _STREAM})
+def ask_question(
+    body: AskBody, platform: PlatformDep, caller: CallerDep, trace_id: TraceIdDep
+) -> AskAnswer | EventSourceResponse:
+    """An answer from what you may read: every statement carries the marker of a quote that confirms it.
+
+    Text is sent only after it was verified. If the documents don't say, `abstained` is true.
+    """
+    history = earlier_turns(platform.database, caller, body.conversation_id)
+    events = ask(platform, caller, body.request(history))
+    retrieved = next(events)  # whatever can be refused is refused here, with a status of its own
+    if body.stream:
+        return event_stream(_stream(platform, caller, body, trace_id, retrieved, events))
+    answer = next(event for event in events if isinstance(event, Answer))
+    return _finish(platform, caller, body, trace_id, answer)
+
+
+def _stream(
+    platform: Platform,
+    caller: Caller,
+    body: AskBody,
+    trace_id: str,
+    retrieved: Event,
+    events: Generator[Event, None, None],
+) -> Generator[ServerEvent, None, None]:
+    try:
+        if isinstance(retrieved, Retrieved):
+            yield _event("retrieval", RetrievalEvent.of(retrieved, trace_id))
+        for event in events:
+            if isinstance(event, Said):
+                yield _event("token", TokenEvent(text=event.text))
+                for citation in event.citations:
+                    yield _event("citation", CitationOut.of(citation))
+            elif isinstance(event, Answer):
+                yield _event("done", _finish(platform, caller, body, trace_id, event))
+    except ZhikuError as error:
+        _log.warning("stream failed", code=error.code, detail=error.detail)
+        problem = {"code": error.code, "status": error.status, "title": error.title, "detail": error.detail}
+        yield {"event": "error", "data": json.dumps({**problem, "trace_id": trace_id}, ensure_ascii=False)}
+    finally:
+        events.close()
+
+
+def _finish(platform: Platform, caller: Caller, body: AskBody, trace_id: str, answer: Answer) -> AskAnswer:
+    conversation = remember(platform.database, caller, body.conversation_id, body.question, answer, trace_id)
+    return AskAnswer.of(answer, conversation, trace_id)
+
+
+def _event(name: str, data: BaseModel) -> ServerEvent:
+    return {"event": name, "data": data.model_dump_json()}

@@ -1,0 +1,57 @@
+"""Conversations, which only their owner sees, and feedback."""
+
+from fastapi import APIRouter, Response
+
+from kbcore.errors import NotFound
+from kbcore.metadata import conversations
+from services.api.dependencies import CallerDep, PlatformDep
+from services.api.paging import PageDep
+from services.api.schemas.ask import ConversationOut, ConversationWithTurns, FeedbackBody, FeedbackOut, TurnOut
+from services.api.schemas.page import Page
+
+router = APIRouter(tags=["ask"])
+
+
+@router.get("/v1/conversations", summary="List your conversations, the last used first")
+def list_conversations(platform: PlatformDep, caller: CallerDep, page: PageDep) -> Page[ConversationOut]:
+    """Without their turns."""
+    with platform.database.snapshot() as connection:
+        rows = conversations.page(connection, caller.user_id, limit=page.fetch, after=page.after)
+    return page.page(rows, lambda row: row.id, ConversationOut.of)
+
+
+@router.get("/v1/conversations/{conversation_id}", summary="Read one of your conversations")
+def read_conversation(conversation_id: str, platform: PlatformDep, caller: CallerDep) -> ConversationWithTurns:
+    """Its turns, oldest first. An answer that rests on a document that you may not read any more is withheld (null)."""
+    with platform.database.snapshot() as connection:
+        found = conversations.get(connection, caller.user_id, conversation_id)
+        if found is None:
+            raise NotFound("conversation")
+        turns = conversations.turns_of(connection, caller.user_id, conversation_id)
+    head = ConversationOut.of(found)
+    return ConversationWithTurns(**head.model_dump(), turns=[TurnOut.of(turn) for turn in turns])
+
+
+@router.delete("/v1/conversations/{conversation_id}", summary="Delete one of your conversations", status_code=204)
+def delete_conversation(conversation_id: str, platform: PlatformDep, caller: CallerDep) -> Response:
+    """With all its turns."""
+    with platform.database.begin() as connection:
+        if not conversations.delete(connection, caller.user_id, conversation_id):
+            raise NotFound("conversation")
+    return Response(status_code=204)
+
+
+@router.post("/v1/feedback", summary="Say what you think of an answer", status_code=201)
+def give_feedback(body: FeedbackBody, platform: PlatformDep, caller: CallerDep) -> FeedbackOut:
+    """Stored with your name for those who look after the knowledge base."""
+    with platform.database.begin() as connection:
+        feedback_id = conversations.add_feedback(
+            connection,
+            caller.user_id,
+            body.trace_id,
+            body.rating,
+            reason=body.reason,
+            comment=body.comment,
+            complaint=body.complaint,
+        )
+    return FeedbackOut(id=feedback_id)
