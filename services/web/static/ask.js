@@ -87,7 +87,7 @@ async function follow(turn, question, signal) {
   const response = await call("/v1/ask", { method: "POST", body, signal });
   let finished = false;
   for await (const { event, data } of events(response)) {
-    if (event === "retrieval") turn.retrieved(data.results ?? []);
+    if (event === "retrieval") turn.retrieved(data.passages);
     else if (event === "token") turn.say(data.text);
     else if (event === "citation") turn.cite(data);
     else if (event === "error") throw new Trouble(words("error_other", { detail: data.detail }));
@@ -123,7 +123,7 @@ function newTurn(question) {
   };
   const announce = (message) => { byId("announce").textContent = message; };
   return {
-    retrieved(results) { status.textContent = results.length ? words("found", { n: results.length }) : words("found_none"); },
+    retrieved(passages) { status.textContent = passages.length ? words("found", { n: passages.length }) : words("found_none"); },
     say(piece) { text += piece; status.hidden = true; draw(); },
     cite(citation) { citations.push(citation); draw(); },
     finish(done, searched) {
