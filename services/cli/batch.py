@@ -2,19 +2,20 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from services.cli.client import ApiError, Client
-from services.cli.responses import Job
+from services.cli.responses import Job, Upload
 
 POLL_S = 0.3
-POLLED_AT_ONCE = 16  # the worker takes jobs in order, so looking at the oldest ones is enough
+POLLED = 16  # the worker takes jobs in order, so looking at the oldest ones is enough
 
 
 class Ended(StrEnum):
@@ -53,26 +54,9 @@ def ingest(client: Client, items: Sequence[Item], console: Console) -> list[Outc
     """
     outcomes: dict[str, Outcome] = {}
     with _progress(console) as progress:
-        bar = progress.add_task("uploading", total=len(items))
-        waiting: dict[str, Item] = {}
-        for item in items:
-            progress.update(bar, description=f"uploading {item.label}")
-            job_id = _upload(client, item, outcomes)
-            if job_id is not None:
-                waiting[job_id] = item
-            progress.advance(bar)
-        progress.update(bar, description="uploaded")
+        waiting = _upload_all(client, items, outcomes, progress)
         if waiting:
-            bar = progress.add_task("indexing", total=len(waiting))
-
-            def seen(job: Job, item: Item) -> None:
-                progress.update(bar, description=f"indexing {item.label}: {job.stage}")
-                if job.ended:
-                    outcomes[item.label] = _outcome(item, job)
-                    progress.advance(bar)
-
-            _wait(client, waiting, seen)
-            progress.update(bar, description="indexed")
+            _wait(client, waiting, outcomes, progress)
     return [outcomes[item.label] for item in items]
 
 
@@ -82,37 +66,62 @@ def summary(outcomes: Iterable[Outcome]) -> str:
     return ", ".join(f"{counts[ended]} {ended}" for ended in Ended if counts[ended]) or "nothing to do"
 
 
-def _upload(client: Client, item: Item, outcomes: dict[str, Outcome]) -> str | None:
-    """The job to wait for, or None when the item has ended already."""
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An item whose job has not been seen to end. `unchanged`: it is the job of an earlier upload of the same bytes."""
+
+    item: Item
+    unchanged: bool
+
+
+def _upload_all(
+    client: Client, items: Sequence[Item], outcomes: dict[str, Outcome], progress: Progress
+) -> dict[str, _Waiting]:
+    waiting: dict[str, _Waiting] = {}
+    bar = progress.add_task("uploading", total=len(items))
+    for item in items:
+        progress.update(bar, description=f"uploading {item.label}")
+        upload = _upload(client, item, outcomes)
+        if upload is not None and upload.job_id is not None:
+            waiting[upload.job_id] = _Waiting(item, upload.unchanged)
+        elif upload is not None:
+            outcomes[item.label] = Outcome(item, Ended.UNCHANGED)
+        progress.advance(bar)
+    progress.update(bar, description="uploaded")
+    return waiting
+
+
+def _upload(client: Client, item: Item, outcomes: dict[str, Outcome]) -> Upload | None:
+    """Upload one; None when it has ended already, as failed."""
     try:
-        upload = client.upload(item.file, space=item.space, fields=item.fields)
+        return client.upload(item.file, space=item.space, fields=item.fields)
     except OSError as error:
         outcomes[item.label] = Outcome(item, Ended.FAILED, f"unreadable: {error.strerror}")
     except ApiError as refusal:
         if refusal.status in {401, 403, 404, 429} or refusal.status >= 500:
             raise  # the next file would meet the same
         outcomes[item.label] = Outcome(item, Ended.FAILED, f"{refusal.code}: {refusal.detail}")
-    else:
-        if upload.job_id is not None and not upload.unchanged:
-            return upload.job_id
-        outcomes[item.label] = Outcome(item, Ended.UNCHANGED)
     return None
 
 
-def _wait(client: Client, waiting: dict[str, Item], seen: Callable[[Job, Item], None]) -> None:
+def _wait(client: Client, waiting: dict[str, _Waiting], outcomes: dict[str, Outcome], progress: Progress) -> None:
+    bar = progress.add_task("indexing", total=len(waiting))
     while waiting:
-        for job_id in list(waiting)[:POLLED_AT_ONCE]:
-            job = client.job(job_id)
-            seen(job, waiting[job_id])
+        for job_id, awaited in list(islice(waiting.items(), POLLED)):
+            job, item = client.job(job_id), awaited.item
+            progress.update(bar, description=f"indexing {item.label}: {job.stage}")
             if job.ended:
+                outcomes[item.label] = _outcome(item, job, unchanged=awaited.unchanged)
+                progress.advance(bar)
                 del waiting[job_id]
         if waiting:
             time.sleep(POLL_S)
+    progress.update(bar, description="indexed")
 
 
-def _outcome(item: Item, job: Job) -> Outcome:
+def _outcome(item: Item, job: Job, *, unchanged: bool) -> Outcome:
     if job.state == "succeeded" and job.stage != "skipped":
-        return Outcome(item, Ended.INDEXED)
+        return Outcome(item, Ended.UNCHANGED if unchanged else Ended.INDEXED)
     ended = Ended.SKIPPED if job.state == "succeeded" else Ended.FAILED
     if job.error is None:
         return Outcome(item, ended, job.state)

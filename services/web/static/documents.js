@@ -78,7 +78,7 @@ async function load(after) {
 }
 
 function row(item) {
-  const state = item.status ?? item.state ?? "indexed";
+  const { reason, status: state } = item;
   const title = spaces.find((one) => one.name === item.space)?.title ?? item.space;
   return element(
     "tr", {},
@@ -86,7 +86,7 @@ function row(item) {
     element("td", {}, title),
     element("td", {}, String(item.version)),
     element("td", {}, element("span", { class: `level ${item.classification}` }, words(`level_${item.classification}`))),
-    element("td", {}, known(`state_${state}`) ? words(`state_${state}`) : state),
+    element("td", { class: "state" }, words(`state_${state}`), reason ? element("small", {}, reason.detail) : null),
     element("td", {}, new Date(item.updated_at).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" })),
   );
 }
