@@ -37,9 +37,11 @@ def create_group(connection: Connection, *, name: str, title: str) -> Group:
     return _group(row)
 
 
-def get_group(connection: Connection, group_id: str) -> Group:
-    """The group with this id. Raises `NotFound("group")`."""
-    row = connection.execute(sa.select(groups).where(groups.c.id == group_id)).one_or_none()
+def get_group(connection: Connection, id_or_name: str) -> Group:
+    """The group with this id or name. Raises `NotFound("group")`."""
+    row = connection.execute(
+        sa.select(groups).where(sa.or_(groups.c.id == id_or_name, groups.c.name == id_or_name))
+    ).one_or_none()
     if row is None:
         raise NotFound("group")
     return _group(row)
@@ -54,10 +56,9 @@ def list_groups(connection: Connection, *, after: str | None, limit: int) -> lis
 
 
 def update_group(connection: Connection, group_id: str, values: Mapping[str, object]) -> Group:
-    """Set columns of a group. Raises `NotFound("group")`, `Conflict` (`name_taken`)."""
-    group = get_group(connection, group_id)
+    """Set columns of a group. Raises `Conflict` (`name_taken`)."""
     if not values:
-        return group
+        return get_group(connection, group_id)
     taken = sa.select(groups.c.id).where(groups.c.name == values.get("name"), groups.c.id != group_id)
     if connection.execute(taken).first() is not None:
         raise Conflict(f"There is already a group named {values['name']!r}.", code="name_taken")
@@ -80,16 +81,14 @@ def delete_group(connection: Connection, group_id: str) -> None:
 
 
 def list_members(connection: Connection, group_id: str) -> list[str]:
-    """The direct members of a group, as principals, sorted. Raises `NotFound("group")`."""
-    get_group(connection, group_id)
+    """The direct members of a group, as principals, sorted."""
     query = sa.select(group_members.c.member).where(group_members.c.group_id == group_id)
     return sorted(connection.execute(query).scalars())
 
 
 def add_members(connection: Connection, group_id: str, members: Collection[str]) -> None:
-    """Add principals to a group. Raises `NotFound("group")`, `Unprocessable` (`group_cycle`)."""
+    """Add principals to a group. Raises `Unprocessable` (`group_cycle`)."""
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_NESTING_LOCK)))
-    get_group(connection, group_id)
     for member in sorted(members):
         inside = connection.execute(_REACHABLE, {"member": member, "group": f"group:{group_id}"}).scalar_one()
         if inside:
@@ -98,8 +97,7 @@ def add_members(connection: Connection, group_id: str, members: Collection[str])
 
 
 def remove_member(connection: Connection, group_id: str, member: str) -> None:
-    """Take a principal out of a group. Raises `NotFound("group")`, `NotFound("member")`."""
-    get_group(connection, group_id)
+    """Take a principal out of a group. Raises `NotFound("member")`."""
     gone = connection.execute(
         sa.delete(group_members).where(group_members.c.group_id == group_id, group_members.c.member == member)
     )

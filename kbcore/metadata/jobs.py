@@ -68,6 +68,14 @@ def list_of(
     return [_job(row) for row in connection.execute(query)]
 
 
+def ingest_job_of(connection: Connection, document_id: str, version: int) -> str | None:
+    """The job that ingests, or ingested, a version."""
+    query = sa.select(jobs.c.id).where(
+        jobs.c.document_id == document_id, jobs.c.version == version, jobs.c.kind == JobKind.INGEST
+    )
+    return connection.execute(query.order_by(jobs.c.id.desc()).limit(1)).scalar_one_or_none()
+
+
 def claim(connection: Connection, job_id: str, worker: str, lease_s: float) -> Job | None:
     """Take a job that is queued or whose holder went silent; None if somebody else has it or it has ended."""
     row = connection.execute(
@@ -95,9 +103,7 @@ def renew_all(connection: Connection, worker: str, lease_s: float) -> int:
     """Keep holding every job of this worker; returns how many those are."""
     _relax(connection)
     result = connection.execute(
-        jobs.update()
-        .where(jobs.c.worker == worker, jobs.c.state == JobState.RUNNING)
-        .values(lease_until=_in(lease_s))
+        jobs.update().where(jobs.c.worker == worker, jobs.c.state == JobState.RUNNING).values(lease_until=_in(lease_s))
     )
     return result.rowcount
 

@@ -91,6 +91,12 @@ def hold_space(connection: Connection, space_id: str) -> bool:
     return connection.execute(query).first() is not None
 
 
+def hold_external_id(connection: Connection, space_id: str, external_id: str) -> None:
+    """Let one transaction at a time decide whether an upload with this external id makes a document or a version."""
+    name = sa.func.hashtextextended(f"{space_id}\n{external_id}", 0)
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(name)))
+
+
 def delete_space(connection: Connection, space: Space) -> None:
     """Remove an empty space. Raises `Conflict` (`space_not_empty`): deleted documents are history and count too."""
     connection.execute(sa.select(spaces.c.id).where(spaces.c.id == space.id).with_for_update())

@@ -43,9 +43,11 @@ def create_user(
     return _user(row)
 
 
-def get_user(connection: Connection, user_id: str) -> User:
-    """The user with this id. Raises `NotFound("user")`."""
-    row = connection.execute(sa.select(users).where(users.c.id == user_id)).one_or_none()
+def get_user(connection: Connection, id_or_name: str) -> User:
+    """The user with this id or name. Raises `NotFound("user")`."""
+    row = connection.execute(
+        sa.select(users).where(sa.or_(users.c.id == id_or_name, users.c.name == id_or_name))
+    ).one_or_none()
     if row is None:
         raise NotFound("user")
     return _user(row)

@@ -1,6 +1,6 @@
 """Versions of documents in SQL: the bytes' address, the stored text, and when readers saw which one."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -67,6 +67,16 @@ def list_of(connection: Connection, document_id: str) -> list[Version]:
         sa.select(*_LISTED).where(versions.c.document_id == document_id).order_by(versions.c.number.desc())
     )
     return [_version(row) for row in rows]
+
+
+def latest_of(connection: Connection, document_ids: Collection[str]) -> dict[str, Version]:
+    """The newest received version of each document, without its text, by document id."""
+    rows = connection.execute(
+        sa.select(*_LISTED)
+        .join(documents, (documents.c.id == versions.c.document_id) & (documents.c.latest_version == versions.c.number))
+        .where(documents.c.id.in_(document_ids))
+    )
+    return {row.document_id: _version(row) for row in rows}
 
 
 def stored_text(connection: Connection, document_id: str, number: int) -> StoredText | None:
@@ -138,6 +148,18 @@ def mark_pending(connection: Connection, document_id: str, number: int) -> None:
         reason_code=None,
         reason=None,
         reason_page=None,
+    )
+
+
+def retitle_unpublished(connection: Connection, document_id: str, title: str) -> None:
+    """Give a document's waiting versions its new title, or their publication would bring the old one back."""
+    connection.execute(
+        versions.update()
+        .where(
+            versions.c.document_id == document_id,
+            versions.c.state.in_((VersionState.PENDING, VersionState.STAGED, VersionState.FAILED)),
+        )
+        .values(title=title)
     )
 
 

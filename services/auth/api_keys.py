@@ -1,4 +1,4 @@
-"""API keys: `zk_<key id>_<secret>`. The id finds the row, the secret is 256 random bits of which only a hash is kept."""
+"""API keys: `zk_<key id>_<secret>`. The id finds the row; the secret is 256 random bits, kept only as a hash."""
 
 import hashlib
 import hmac

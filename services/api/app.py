@@ -1,0 +1,87 @@
+"""The HTTP application: `uvicorn --factory services.api.app:create_app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+from fastapi import FastAPI
+
+from kbcore.bootstrap import Platform
+from kbcore.settings import Settings, load_settings
+from services.api import errors
+from services.api.middleware import BodyLimit, RequestEdge
+from services.api.openapi import DESCRIPTION, Api
+from services.api.routes import (
+    api_keys,
+    ask,
+    conversations,
+    dify,
+    document_policy,
+    documents,
+    groups,
+    health,
+    jobs,
+    ledger,
+    openai,
+    search,
+    spaces,
+    uploads,
+    users,
+    versions,
+)
+from services.api.schemas.problem import problems
+from services.web import pages
+
+_ROUTERS = (
+    search.router,
+    ask.router,
+    conversations.router,
+    openai.router,
+    dify.router,
+    uploads.router,
+    documents.router,
+    document_policy.router,
+    versions.router,
+    spaces.router,
+    users.router,
+    groups.router,
+    api_keys.router,
+    jobs.router,
+    ledger.router,
+    health.router,
+    pages.router,
+)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application on these settings (default: what `load_settings` finds). Connects to nothing until it is used."""
+    settings = settings or load_settings()
+    platform = Platform(settings)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = settings.server.threads
+        yield
+        platform.close()
+
+    app = Api(
+        title="Zhiku",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's pages load their scripts from a foreign network
+        redoc_url=None,
+        responses=problems(),
+        redirect_slashes=False,
+    )
+    app.state.platform = platform
+    for router in _ROUTERS:
+        app.include_router(router)
+    errors.install(app)
+    app.add_middleware(
+        BodyLimit,
+        max_body_bytes=settings.server.max_body_bytes,
+        max_upload_bytes=settings.server.max_upload_bytes,
+    )
+    app.add_middleware(RequestEdge)
+    return app

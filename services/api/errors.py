@@ -1,0 +1,123 @@
+"""Every error as RFC 9457 `application/problem+json`; on routes that speak another API, in that API's own shape."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from kbcore.errors import TooManyRequests, ZhikuError
+
+PROBLEM_JSON = "application/problem+json"
+
+_log = structlog.get_logger(__name__)
+
+_CODES_OF_STATUS = {
+    400: "invalid_request",
+    404: "route_not_found",
+    405: "method_not_allowed",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error on its way out. `errors` names the fields that are wrong: `loc` and `msg`, never the values sent."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    errors: Sequence[Mapping[str, Any]] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def respond(request: Request, problem: Problem) -> Response:
+    """The problem in the shape that this route's clients expect."""
+    for prefix, shape in _SHAPES.items():
+        if request.url.path == prefix or request.url.path.startswith(f"{prefix}/"):
+            return JSONResponse(shape(problem), problem.status, dict(problem.headers))
+    body: dict[str, Any] = {
+        "type": f"urn:zhiku:error:{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "code": problem.code,
+        "trace_id": request.state.trace_id,
+    }
+    if problem.errors:
+        body["errors"] = problem.errors
+    return JSONResponse(body, problem.status, dict(problem.headers), media_type=PROBLEM_JSON)
+
+
+def internal_error(request: Request) -> Response:
+    """What is said about a defect: nothing but where its trace is."""
+    detail = f"Something went wrong here. Quote the trace id {request.state.trace_id} to your administrator."
+    return respond(request, Problem(500, "internal_error", "Internal error", detail))
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers."""
+    app.add_exception_handler(ZhikuError, _deliberate)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _from_framework)
+
+
+def _deliberate(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ZhikuError)
+    if error.status >= 500:
+        _log.warning("request failed", code=error.code, detail=error.detail)
+    headers = {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after)
+    if error.status == 503:
+        headers["Retry-After"] = "2"
+    return respond(request, Problem(error.status, error.code, error.title, error.detail, headers=headers))
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"loc": list(item["loc"]), "msg": item["msg"]} for item in error.errors()]
+    where = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in errors[:3])
+    return respond(request, Problem(422, "validation_failed", "Validation failed", where, errors))
+
+
+def _from_framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _CODES_OF_STATUS.get(error.status_code, f"http_{error.status_code}")
+    title = HTTPStatus(error.status_code).phrase
+    return respond(request, Problem(error.status_code, code, title, error.detail, headers=error.headers or {}))
+
+
+def _openai(problem: Problem) -> dict[str, Any]:
+    kinds = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+    return {
+        "error": {
+            "message": problem.detail,
+            "type": kinds.get(problem.status, "server_error" if problem.status >= 500 else "invalid_request_error"),
+            "param": ".".join(str(part) for part in problem.errors[0]["loc"][1:]) if problem.errors else None,
+            "code": "invalid_api_key" if problem.status == 401 else problem.code,
+        }
+    }
+
+
+def _dify(problem: Problem) -> dict[str, Any]:
+    # Dify's External Knowledge API: 1001 header missing or malformed, 1002 not authorised, 2001 no such knowledge.
+    codes = {401: 1002, 403: 1002, 404: 2001}
+    return {"error_code": codes.get(problem.status, problem.status), "error_msg": problem.detail}
+
+
+_SHAPES: Mapping[str, Callable[[Problem], dict[str, Any]]] = {
+    "/v1/chat/completions": _openai,
+    "/v1/models": _openai,
+    "/v1/embeddings": _openai,
+    "/retrieval": _dify,
+}

@@ -1,0 +1,32 @@
+"""The served OpenAPI document: FastAPI's, with the schemas that every error response refers to."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+
+from services.api.schemas.problem import FieldError, Problem
+
+DESCRIPTION = """
+Zhiku (知库) answers questions from an organisation's own documents, cited, versioned, and filtered by permission.
+
+Send `Authorization: Bearer zk_…`. Errors are `application/problem+json` (RFC 9457) with a stable `code`, except on the
+OpenAI-compatible routes and on `/retrieval`, which answer in those APIs' own shapes. A thing that you may not see is
+404, exactly like a thing that does not exist. Every response carries `X-Trace-Id`. Writes accept `Idempotency-Key`.
+Times are RFC 3339, UTC. Sizes are bytes.
+"""
+
+
+class Api(FastAPI):
+    """A FastAPI application whose document defines `Problem`."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, built once."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            _, shared = models_json_schema(
+                [(Problem, "serialization"), (FieldError, "serialization")],
+                ref_template="#/components/schemas/{model}",
+            )
+            document.setdefault("components", {}).setdefault("schemas", {}).update(shared["$defs"])
+        return super().openapi()

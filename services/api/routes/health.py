@@ -1,0 +1,73 @@
+"""`/healthz`, `/readyz`, `/metrics`: for supervisors and monitoring, without a key; they say nothing about content."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+
+from kbcore.errors import ZhikuError
+from kbcore.observability.metrics import exposition
+from services.api.dependencies import PlatformDep
+
+router = APIRouter(tags=["operations"])
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: str = "ok"
+
+
+class Dependency(BaseModel):
+    """One thing that Zhiku needs."""
+
+    name: str
+    ok: bool
+    detail: str = Field(description="What is wrong; empty if nothing is.")
+
+
+class Readiness(BaseModel):
+    """Whether requests can be served."""
+
+    ready: bool
+    dependencies: list[Dependency]
+
+
+@router.get("/healthz", summary="Is the process alive?", responses={})
+def healthz() -> Alive:
+    """Touches nothing."""
+    return Alive()
+
+
+@router.get(
+    "/readyz", summary="Can requests be served?", response_model=Readiness, responses={503: {"model": Readiness}}
+)
+def readyz(platform: PlatformDep) -> JSONResponse:
+    """Asks each dependency; 503 if one does not answer."""
+    checks: dict[str, Callable[[], None]] = {
+        "postgresql": platform.database.ping,
+        "redis": platform.queue.ping,
+        "milvus": platform.vectors.ping,
+        "blobs": platform.blobs.ping,
+    }
+    with ThreadPoolExecutor(len(checks)) as pool:
+        dependencies = list(pool.map(_check, checks, checks.values()))
+    ready = all(dependency.ok for dependency in dependencies)
+    body = Readiness(ready=ready, dependencies=dependencies)
+    return JSONResponse(body.model_dump(), 200 if ready else 503)
+
+
+@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+def metrics() -> Response:
+    """Names and numbers."""
+    return Response(exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _check(name: str, ping: Callable[[], None]) -> Dependency:
+    try:
+        ping()
+    except ZhikuError as error:
+        return Dependency(name=name, ok=False, detail=error.detail)
+    return Dependency(name=name, ok=True, detail="")

@@ -1,0 +1,83 @@
+"""`/v1/users`: people and service accounts, managed by administrators."""
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from sqlalchemy import Connection
+
+from kbcore.domain.document import Classification
+from kbcore.metadata import users
+from kbcore.metadata.policies import names_of_principals
+from services.api.dependencies import AdminDep, CallerDep, PlatformDep
+from services.api.paging import PageDep
+from services.api.schemas.page import Page
+from services.api.schemas.people import Me, NewUser, UserChange, UserShown
+from services.api.schemas.problem import problems
+from services.api.writes import Done, WriteDep
+
+router = APIRouter(prefix="/v1/users", tags=["people"])
+
+
+@router.get("/me", summary="Who I am", responses=problems())
+def read_me(caller: CallerDep, platform: PlatformDep) -> Me:
+    """The caller, its clearance and its groups."""
+    with platform.database.begin() as connection:
+        user = users.get_user(connection, caller.user_id)
+        shown = names_of_principals(connection, caller.principals)
+    groups = sorted(name.removeprefix("group:") for name in shown.values() if name.startswith("group:"))
+    return Me(**UserShown.of(user).model_dump(), groups=groups)
+
+
+@router.post("", summary="Add a user", status_code=201, response_model=UserShown, responses=problems(403, 409))
+def add_user(body: NewUser, write: WriteDep, _admin: AdminDep) -> Response:
+    """Administrators only."""
+    return write.perform(
+        lambda connection: Done(
+            UserShown.of(
+                users.create_user(
+                    connection,
+                    name=body.name,
+                    display_name=body.display_name or body.name,
+                    email=body.email,
+                    clearance=Classification.of(body.clearance),
+                    is_admin=body.is_admin,
+                )
+            ),
+            status=201,
+        )
+    )
+
+
+@router.get("", summary="List users", responses=problems(400, 403))
+def list_users(page: PageDep, platform: PlatformDep, _admin: AdminDep) -> Page[UserShown]:
+    """Oldest first. Administrators only."""
+    with platform.database.begin() as connection:
+        rows = users.list_users(connection, after=page.after, limit=page.fetch)
+    return page.page(rows, lambda user: user.id, UserShown.of)
+
+
+@router.get("/{user}", summary="Read a user", responses=problems(403, 404))
+def read_user(user: str, platform: PlatformDep, _admin: AdminDep) -> UserShown:
+    """By id or name. Administrators only."""
+    with platform.database.begin() as connection:
+        return UserShown.of(users.get_user(connection, user))
+
+
+@router.patch("/{user}", summary="Change a user", response_model=UserShown, responses=problems(403, 404, 409))
+def change_user(user: str, body: UserChange, write: WriteDep, _admin: AdminDep) -> Response:
+    """Acts at once: a lower clearance or `active: false` counts for the next request. Administrators only."""
+    return write.perform(
+        lambda connection: Done(
+            UserShown.of(users.update_user(connection, users.get_user(connection, user).id, body.columns()))
+        )
+    )
+
+
+@router.delete("/{user}", summary="Remove a user", status_code=204, responses=problems(403, 404, 409))
+def remove_user(user: str, write: WriteDep, _admin: AdminDep) -> Response:
+    """With its keys, memberships, grants and conversations; its documents stay. Administrators only."""
+
+    def work(connection: Connection) -> Done:
+        users.delete_user(connection, users.get_user(connection, user).id)
+        return Done(status=204)
+
+    return write.perform(work)

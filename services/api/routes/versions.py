@@ -1,0 +1,103 @@
+"""`/v1/documents/{id}/versions`: history, original bytes, stored text, and what was indexed."""
+
+from collections.abc import Iterator
+from itertools import chain
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from fastapi.responses import Response, StreamingResponse
+from sqlalchemy import Connection
+
+from kbcore.domain import media_types
+from kbcore.domain.document import Version
+from kbcore.domain.principal import Caller
+from kbcore.errors import NotFound, Unavailable
+from kbcore.metadata import chunks, generations, versions
+from services.api.dependencies import CallerDep, PlatformDep
+from services.api.paging import single_page
+from services.api.schemas.documents import ChunkShown, VersionShown, VersionWithText
+from services.api.schemas.page import Page
+from services.api.schemas.problem import problems
+from services.library.access import readable_document
+
+router = APIRouter(prefix="/v1/documents/{document_id}/versions", tags=["documents"])
+
+_INERT = frozenset(
+    {
+        media_types.PDF,
+        media_types.DOCX,
+        media_types.PPTX,
+        media_types.XLSX,
+        media_types.ODT,
+        media_types.EPUB,
+        media_types.TEXT,
+    }
+)
+"""Served as what they are; everything else (HTML above all) as bytes, so that no browser runs it as ours."""
+
+
+@router.get("", summary="List a document's versions", responses=problems(404))
+def list_versions(document_id: str, platform: PlatformDep, caller: CallerDep) -> Page[VersionShown]:
+    """Newest first, all of them."""
+    with platform.database.snapshot() as connection:
+        document = readable_document(connection, caller, document_id)
+        rows = versions.list_of(connection, document.id)
+    return single_page(rows, VersionShown.of)
+
+
+@router.get("/{number}", summary="Read a version", responses=problems(404))
+def read_version(document_id: str, number: int, platform: PlatformDep, caller: CallerDep) -> VersionWithText:
+    """With its stored text, which citations and chunks are offsets into."""
+    with platform.database.snapshot() as connection:
+        version = _readable_version(connection, caller, document_id, number)
+        stored = versions.stored_text(connection, version.document_id, version.number)
+    return VersionWithText.with_text(version, None if stored is None else stored.text)
+
+
+@router.get(
+    "/{number}/content",
+    summary="Download a version",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {}}, "description": "Original bytes."}, **problems(404)},
+)
+def read_content(document_id: str, number: int, platform: PlatformDep, caller: CallerDep) -> Response:
+    """The original bytes, as an attachment; never as something that a browser would run."""
+    with platform.database.snapshot() as connection:
+        version = _readable_version(connection, caller, document_id, number)
+    media_type = version.media_type if version.media_type in _INERT else "application/octet-stream"
+    return StreamingResponse(
+        _opened(platform.blobs.open(version.sha256)),
+        media_type=media_type,
+        headers={
+            "Content-Length": str(version.size),
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(version.file_name, safe='')}",
+            "ETag": f'"{version.sha256}"',
+        },
+    )
+
+
+@router.get("/{number}/chunks", summary="What was indexed of a version", responses=problems(404))
+def list_chunks(document_id: str, number: int, platform: PlatformDep, caller: CallerDep) -> Page[ChunkShown]:
+    """Its passages in reading order, in the live index; none before it is indexed."""
+    with platform.database.snapshot() as connection:
+        version = _readable_version(connection, caller, document_id, number)
+        live = generations.live(connection)
+        placed = [] if live is None else chunks.of_version(connection, live.id, version.document_id, version.number)
+    return single_page(placed, ChunkShown.of)
+
+
+def _readable_version(connection: Connection, caller: Caller, document_id: str, number: int) -> Version:
+    document = readable_document(connection, caller, document_id)
+    version = versions.get(connection, document.id, number) if 0 < number < 2**31 else None
+    if version is None:
+        raise NotFound("version")
+    return version
+
+
+def _opened(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """The same parts, the first one read already: a missing blob is an error before the answer has begun."""
+    try:
+        first = next(parts, b"")
+    except NotFound:
+        raise Unavailable("The original bytes are missing from the blob store.") from None
+    return chain([first], parts)

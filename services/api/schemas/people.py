@@ -1,0 +1,168 @@
+"""Users, groups and API keys on the wire."""
+
+from datetime import datetime
+from typing import Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from kbcore.domain.document import Classification
+from kbcore.domain.principal import ApiKey, Group, User
+from services.api.schemas.names import Level, Line, Name
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+class NewUser(BaseModel):
+    """A user to add."""
+
+    model_config = _STRICT
+
+    name: Name
+    display_name: Line | None = Field(default=None, description="As shown to people; the name if left out.")
+    email: Line | None = None
+    clearance: Level = Field(default="internal", description="The highest classification that this user may read.")
+    is_admin: bool = Field(default=False, description="May manage people, keys, spaces and policies.")
+
+
+class UserChange(BaseModel):
+    """What to change about a user; absent fields stay."""
+
+    model_config = _STRICT
+
+    name: Name = ""
+    display_name: Line = ""
+    email: Line | None = None
+    clearance: Level = "internal"
+    is_admin: bool = False
+    active: bool = Field(default=True, description="False: every key of this user stops working at once.")
+
+    def columns(self) -> dict[str, object]:
+        """The fields that were sent, as columns."""
+        values = self.model_dump(exclude_unset=True)
+        if "clearance" in values:
+            values["clearance"] = int(Classification.of(self.clearance))
+        return values
+
+
+class UserShown(BaseModel):
+    """A person or a service account."""
+
+    id: str
+    name: str
+    display_name: str
+    email: str | None
+    clearance: Level
+    is_admin: bool
+    active: bool
+    created_at: datetime
+
+    @classmethod
+    def of(cls, user: User) -> Self:
+        """From the domain."""
+        return cls.model_validate({**_fields(user), "clearance": user.clearance.word})
+
+
+class Me(UserShown):
+    """The caller."""
+
+    groups: list[str] = Field(
+        description="Names of all groups that the caller is in, directly or through other groups."
+    )
+
+
+class NewGroup(BaseModel):
+    """A group to add."""
+
+    model_config = _STRICT
+
+    name: Name
+    title: Line | None = Field(default=None, description="As shown to people; the name if left out.")
+
+
+class GroupChange(BaseModel):
+    """What to change about a group; absent fields stay."""
+
+    model_config = _STRICT
+
+    name: Name = ""
+    title: Line = ""
+
+
+class GroupShown(BaseModel):
+    """A named set of users and of other groups."""
+
+    id: str
+    name: str
+    title: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, group: Group) -> Self:
+        """From the domain."""
+        return cls.model_validate(_fields(group))
+
+
+class NewMembers(BaseModel):
+    """Who joins a group."""
+
+    model_config = _STRICT
+
+    members: list[str] = Field(
+        min_length=1,
+        max_length=1000,
+        description="`user:NAME-or-ID` or `group:NAME-or-ID`; members that are in already are fine.",
+        examples=[["user:li.na", "group:hr-interns"]],
+    )
+
+
+class MemberShown(BaseModel):
+    """A direct member of a group."""
+
+    member: str = Field(description="`user:NAME` or `group:NAME`.")
+    principal: str = Field(description="The same by id: `user:ID` or `group:ID`.")
+
+
+class NewApiKey(BaseModel):
+    """A key to make. It may do whatever its user may."""
+
+    model_config = _STRICT
+
+    user: str = Field(description="Whose key: name or id.")
+    name: Line = Field(description="What it is for.")
+    expires_at: AwareDatetime | None = Field(default=None, description="When it stops working; null = when revoked.")
+
+
+class ApiKeyChange(BaseModel):
+    """What to change about a key; absent fields stay."""
+
+    model_config = _STRICT
+
+    name: Line = ""
+    expires_at: AwareDatetime | None = None
+
+
+class ApiKeyShown(BaseModel):
+    """A key's public half."""
+
+    id: str
+    name: str
+    user_id: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None = Field(description="To the minute.")
+
+    @classmethod
+    def of(cls, key: ApiKey) -> Self:
+        """From the domain."""
+        return cls.model_validate(_fields(key))
+
+
+class ApiKeyIssued(ApiKeyShown):
+    """A new key, with the secret that is shown only now."""
+
+    key: str | None = Field(description="`zk_…`: shown this once; null when an idempotent request is repeated.")
+
+
+def _fields(row: User | Group | ApiKey) -> dict[str, object]:
+    return {name: getattr(row, name) for name in row.__slots__}
