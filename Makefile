@@ -1,7 +1,8 @@
 # Zhiku (知库). `make help` lists the targets; everything lives in .venv and $ZHIKU_HOME (.zhiku).
 
-PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell $(name) -c 'print("$(name)")' 2>/dev/null)))
-PYTHON := $(PYTHON)
+FOUND := $(if $(wildcard .venv/bin/python),.venv/bin/python,$(firstword \
+  $(foreach name,python3.11 python3.12 python3.13 python3,$(shell $(name) -c 'print("$(name)")' 2>/dev/null))))
+PYTHON ?= $(FOUND)
 BIN := .venv/bin
 ARGS ?=
 

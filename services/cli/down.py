@@ -20,12 +20,12 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     folder = DataFolder(load_settings().home)
     state = State.read(folder.state)
     stopped: list[str] = []
-    if state and (supervisor := state.supervisor.find()):
+    if state and state.running:
         stopped = list(state.children)
         with out.status("stopping"):
-            state.supervisor.stop(signal.SIGTERM, timeout_s=_PATIENCE_S)
-        if supervisor.is_running():
-            raise Unavailable(f"the supervisor (pid {supervisor.pid}) doesn't end; see {folder.log('supervisor')}")
+            gone = state.supervisor.stop(signal.SIGTERM, timeout_s=_PATIENCE_S)
+        if not gone:
+            raise Unavailable(f"pid {state.supervisor.pid} doesn't end; see {folder.log('supervisor')}")
     if state:
         stopped += [name for name in state.stop_children() if name not in stopped]
         folder.state.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """One child process: started in a session of its own, watched by pid and start time, stopped in bounded time."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import psutil
 from kbcore.errors import Unavailable
 
 _LAUNCH = Path(__file__).with_name("launch.py")
+_POLL_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -52,19 +54,19 @@ class ProcessId:
             return None
         return process
 
-    def stop(self, number: signal.Signals, *, timeout_s: float) -> None:
-        """Send a signal, wait, then kill. Does nothing when the process is gone. `timeout_s` in seconds."""
-        process = self.find()
-        if process is None:
-            return
-        try:
-            process.send_signal(number)
-            process.wait(timeout_s)
-        except psutil.NoSuchProcess:
-            return
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(5)
+    def stop(self, number: signal.Signals, *, timeout_s: float) -> bool:
+        """Send a signal, wait, then kill; True once the process is gone. `timeout_s` in seconds."""
+        for attempt, patience in ((number, timeout_s), (signal.SIGKILL, 5.0)):
+            process = self.find()
+            if process is None:
+                return True
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(attempt)
+            deadline = time.monotonic() + patience
+            # Not `Process.wait`: where nobody reaps orphans (a container's pid 1) a zombie would never end for it.
+            while self.find() and time.monotonic() < deadline:
+                time.sleep(_POLL_S)
+        return self.find() is None
 
 
 class Child:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ from kbcore.settings import Settings
 from services.supervisor.folder import DataFolder
 from services.supervisor.parts import Embedded, api_part, embedded_servers, local_url, worker_part
 from services.supervisor.process import Child, Part, ProcessId
+from services.supervisor.sockets import socket_folder
 from services.supervisor.state import ChildState, Phase, State
 
 _WATCH_S = 0.5
@@ -139,6 +141,7 @@ class Supervisor:
             report(f"stopping {name}")
             running.child.stop()
         self._running.clear()
+        shutil.rmtree(socket_folder(self._folder.home), ignore_errors=True)
         self._folder.state.unlink(missing_ok=True)
 
     def _stop_leftovers(self, report: Report) -> None:
