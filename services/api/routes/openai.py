@@ -61,14 +61,14 @@ def complete_chat(
 
 
 @router.get("/v1/models", summary="List the models that can be asked")
-def list_models(platform: PlatformDep, caller: CallerDep) -> shapes.ModelList:
+def list_models(platform: PlatformDep, _caller: CallerDep) -> shapes.ModelList:
     """`zhiku` lets routing decide; the last one is the embedding model."""
     names = [AUTOMATIC, *platform.answer_models, platform.embedder.name]
     return shapes.ModelList(data=[shapes.Model(id=name) for name in names])
 
 
 @router.get("/v1/models/{model_id:path}", summary="Look up a model")
-def read_model(model_id: str, platform: PlatformDep, caller: CallerDep) -> shapes.Model:
+def read_model(model_id: str, platform: PlatformDep, _caller: CallerDep) -> shapes.Model:
     """One of the list."""
     if model_id not in {AUTOMATIC, *platform.answer_models, platform.embedder.name}:
         raise NotFound("model")
@@ -76,7 +76,7 @@ def read_model(model_id: str, platform: PlatformDep, caller: CallerDep) -> shape
 
 
 @router.post("/v1/embeddings", summary="Embed texts with the model of the index")
-def embed(body: shapes.EmbeddingsBody, platform: PlatformDep, caller: CallerDep) -> shapes.EmbeddingList:
+def embed(body: shapes.EmbeddingsBody, platform: PlatformDep, _caller: CallerDep) -> shapes.EmbeddingList:
     """Unit vectors; texts longer than the model reads are cut."""
     embedder = platform.embedder
     if body.model not in (embedder.name, AUTOMATIC):
