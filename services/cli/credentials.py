@@ -19,10 +19,10 @@ def read_credentials(home: Path) -> dict[str, str]:
     """`url` and the keys by person; empty if there is no file. Raises `ConfigurationError` if it can't be read."""
     file = credentials_file(home)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = dict(json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise ConfigurationError(
             f"{file} cannot be read ({type(error).__name__}); remove it and run `make demo`"
         ) from None
