@@ -1,11 +1,12 @@
 """Texts to index terms, the same way for documents and for questions (ADR 0006).
 
-NFKC, case folding, traditional → simplified; Chinese words in jieba's search mode; English stems; identifiers whole and
-in parts, so that `EX-900/2` is found by `EX-900/2`, by `ex 900` and by `900/2`.
+NFKC, case folding, traditional → simplified; Chinese words in jieba's search mode and the pairs of characters across
+them; English stems; identifiers whole and in parts, so that `EX-900/2` is found by `EX-900/2` and by `ex 900`.
 """
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Any
@@ -40,6 +41,7 @@ _CHINESE_STOP_WORDS = """
 她 它 们 我们 你们 他们 这 那 这个 那个 哪 哪些 哪个 什么 怎么 怎样 如何 多少 几 谁 请 请问 可以 能 能否 会 要 应 则 即
 若 如 如果 因为 所以 但 但是 还 又 很 最 更 不 没 没有 一 一个 个 是否 为什么
 """
+_FUNCTION_CHARACTERS = frozenset("的了和与及或在是有为以于而之其也都就并等被把对从到由向着过吗呢吧啊么")
 _STOP_WORDS = frozenset((_ENGLISH_STOP_WORDS + _CHINESE_STOP_WORDS).split())
 
 
@@ -59,11 +61,27 @@ def _normalised(text: str) -> str:
 def _terms(text: str) -> Iterator[str]:
     for match in _TOKEN.finditer(text):
         if match["han"]:
-            yield from (word for word in _words(match["han"]) if word not in _STOP_WORDS)
+            yield from _han(match["han"])
         elif match["latin"]:
             yield from _latin(match["latin"])
         else:
             yield from _bigrams(match["syllables"])
+
+
+def _han(run: str) -> Iterator[str]:
+    """Words, and every two neighbours that are not a word of their own.
+
+    The same words may be cut differently in a question and in a document (年假 is not in the dictionary); pairs do not
+    depend on where it cuts. Pairs with a function word in them would only be noise.
+    """
+    words: list[str] = _segmenter().cut_for_search(run, True)
+    yield from (word for word in words if word not in _STOP_WORDS)
+    in_words = Counter(word for word in words if len(word) == 2)
+    for pair in _bigrams(run):
+        if in_words[pair]:
+            in_words[pair] -= 1
+        elif len(pair) == 2 and not _FUNCTION_CHARACTERS.intersection(pair):
+            yield pair
 
 
 def _latin(token: str) -> Iterator[str]:
@@ -93,13 +111,8 @@ def _parts(part: str, *, whole: bool) -> Iterator[str]:
 
 
 def _bigrams(run: str) -> Iterator[str]:
-    """Kana and hangul, for which there is no dictionary here."""
+    """Pairs of neighbours; for kana and hangul, for which there is no dictionary here, they are the terms."""
     yield from (run[start : start + 2] for start in range(max(1, len(run) - 1)))
-
-
-def _words(run: str) -> list[str]:
-    words: list[str] = _segmenter().cut_for_search(run, True)
-    return words
 
 
 @lru_cache(maxsize=65_536)

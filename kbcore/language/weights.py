@@ -14,10 +14,10 @@ import numpy as np
 SATURATION = 0.6
 """k1 of BM25 (Robertson & Zaragoza 2009): how soon repetitions stop to count. Chosen by measurement, ADR 0006."""
 
-LENGTH_SHARE = 0.3
+LENGTH_SHARE = 0.5
 """b of BM25: how much a long passage is discounted."""
 
-TYPICAL_TERMS = 120
+TYPICAL_TERMS = 150
 """The passage length, in terms, that is neither rewarded nor discounted: a constant instead of the corpus' average."""
 
 TERM_IDS = 2**32 - 2
