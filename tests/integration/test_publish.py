@@ -9,7 +9,8 @@ from ingestion.reconcile import counts_agree, reconcile
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import FOREVER, VersionState
 from kbcore.domain.job import JobState
-from kbcore.metadata import index_rows, jobs, versions
+from kbcore.errors import ItemFailed
+from kbcore.metadata import chunks, index_rows, jobs, versions
 from tests.integration.staging import Library
 
 
@@ -179,4 +180,25 @@ def test_restamping_moves_a_document_to_its_new_policy(library: Library, publish
     publisher.restamp(document)
     ((_, stamp),) = library.platform.vectors.scan(library.generation.collection)
     assert (stamp.level, stamp.valid_to) == (3, FOREVER)
+    assert_index_equals_sql(library)
+
+
+@pytest.mark.parametrize("step", [PublishStep.ROWS_WRITTEN, PublishStep.ROWS_CLOSED])
+def test_what_a_killed_publication_wrote_is_undone_when_its_version_is_given_up(
+    library: Library, publisher: Publisher, step: PublishStep
+) -> None:
+    space = library.space()
+    given_up, other = library.document(space), library.document(space)
+    library.stage(given_up, ["same", "old"])
+    publisher.publish_staged()
+    number = library.stage(given_up, ["new"])
+    with pytest.raises(Killed):
+        Publisher(library.platform, library.generation, reached=killed_at(step)).publish_staged()
+    with library.platform.database.begin() as connection:
+        chunks.unstage(connection, library.generation.id, given_up, number)
+        versions.mark_ended(connection, given_up, number, VersionState.FAILED, ItemFailed("broken_file", "given up"))
+    library.stage(other, ["other"])
+    publisher.publish_staged()
+    assert library.passages(given_up, 2) == ["same", "old"]
+    assert library.passages(other, 2) == ["other"]
     assert_index_equals_sql(library)
