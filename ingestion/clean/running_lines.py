@@ -1,8 +1,8 @@
 """Find running headers, footers and page numbers: lines that come back at the same edge of page after page."""
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from kbcore.domain.chunk import Element, ElementKind
@@ -10,7 +10,7 @@ from kbcore.domain.chunk import Element, ElementKind
 EDGE_LINES = 2
 """How many lines at the top and at the bottom of a page are looked at."""
 PAGES = 3
-"""On how many pages a line must stand to be a running one."""
+"""On how many pages near each other a line must stand to be a running one: a form's "□ 适用" now and then is none."""
 _LONGEST = 120
 _DIGITS = re.compile(r"\d+")
 _ROMAN = re.compile(r"^[ivxlc]{1,7}$", re.IGNORECASE)
@@ -28,19 +28,33 @@ def separate_running_lines(elements: Sequence[Element]) -> list[Element]:
     for index, element in enumerate(elements):
         if element.page is not None and element.kind not in _SKIPPED:
             pages[element.page] += [(index, line) for line in range(element.text.count("\n") + 1)]
-    if len(pages) < PAGES:
-        return list(elements)
+    tops = {page: places[:EDGE_LINES] for page, places in pages.items()}
+    bottoms = {page: places[-EDGE_LINES:] for page, places in pages.items()}
     marked = {
-        **dict.fromkeys(_repeated(elements, [places[-EDGE_LINES:] for places in pages.values()]), ElementKind.FOOTER),
-        **dict.fromkeys(_repeated(elements, [places[:EDGE_LINES] for places in pages.values()]), ElementKind.HEADER),
+        **dict.fromkeys(_repeated(elements, bottoms), ElementKind.FOOTER),
+        **dict.fromkeys(_repeated(elements, tops), ElementKind.HEADER),
     }
     return [part for index, element in enumerate(elements) for part in _split(element, index, marked)]
 
 
-def _repeated(elements: Sequence[Element], edges: Sequence[Sequence[Place]]) -> set[Place]:
-    shapes = {place: _shape(elements[place[0]].text.split("\n")[place[1]]) for edge in edges for place in edge}
-    counts = Counter(shape for edge in edges for shape in {shapes[place] for place in edge})
-    return {place for place, shape in shapes.items() if shape and counts[shape] >= PAGES}
+def _repeated(elements: Sequence[Element], edges: Mapping[int, Sequence[Place]]) -> set[Place]:
+    """The places whose line stands at this edge of enough pages near by."""
+    shapes = {place: _shape(elements[place[0]].text.split("\n")[place[1]]) for edge in edges.values() for place in edge}
+    pages: dict[str, set[int]] = defaultdict(set)
+    for page, edge in edges.items():
+        for place in edge:
+            pages[shapes[place]].add(page)
+    return {
+        place
+        for page, edge in edges.items()
+        for place in edge
+        if shapes[place] and any(len(pages[shapes[place]] & near) >= PAGES for near in _neighbourhoods(page))
+    }
+
+
+def _neighbourhoods(page: int) -> tuple[set[int], set[int]]:
+    """Pages next to this one, and (left and right pages have different headers) every other one."""
+    return set(range(page - 2, page + 3)), set(range(page - 4, page + 5, 2))
 
 
 def _shape(line: str) -> str:

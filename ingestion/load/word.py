@@ -1,0 +1,70 @@
+"""Word documents (docx)."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from ingestion.load import offline
+from ingestion.load.archive import open_archive
+from ingestion.load.headings import heading_depth
+from ingestion.load.limits import Limits
+from ingestion.load.notes import read_notes
+from ingestion.load.partitioned import LANGUAGES, converted, styled
+from kbcore.domain.chunk import Element, ElementKind, Loaded
+from kbcore.domain.media_types import DOCX
+from kbcore.errors import ItemFailed
+
+_MOST_HEADINGS = 0.4
+"""Share of elements. When rules make more than this a heading, they have mistaken a list for an outline."""
+
+
+def load(path: Path, limits: Limits) -> Loaded:
+    """A .docx file: styles say what is a heading; where a document uses none, its wording does.
+
+    Footnotes and endnotes follow at the end. Headers and footers come marked as such.
+    """
+    with open_archive(path, limits.max_expansion) as archive:
+        notes = read_notes(archive)
+    offline.prepare()
+    from docx.opc.exceptions import PackageNotFoundError  # noqa: PLC0415 — heavy
+    from lxml.etree import LxmlError  # noqa: PLC0415
+    from unstructured.partition.docx import partition_docx  # noqa: PLC0415
+
+    try:
+        found = partition_docx(filename=str(path), languages=LANGUAGES)
+    except (
+        PackageNotFoundError,
+        LxmlError,
+        zipfile.BadZipFile,
+        KeyError,
+        ValueError,
+        AttributeError,
+        TypeError,
+    ) as error:
+        raise ItemFailed(
+            "broken_file", f"The document is damaged ({type(error).__name__}). Open it in Word and save it again."
+        ) from None
+    elements = converted(found, styled)
+    if not any(element.kind is ElementKind.HEADING for element in elements):
+        elements = _with_headings(elements)
+    return Loaded((*elements, *notes), DOCX, title=_title(path))
+
+
+def _with_headings(elements: list[Element]) -> list[Element]:
+    depths: list[int | None] = [
+        heading_depth(element.text) if element.kind in (ElementKind.TEXT, ElementKind.LIST_ITEM) else None
+        for element in elements
+    ]
+    if sum(depth is not None for depth in depths) > _MOST_HEADINGS * len(elements):
+        return elements
+    return [
+        element if depth is None else Element(ElementKind.HEADING, element.text, element.page, depth)
+        for element, depth in zip(elements, depths, strict=True)
+    ]
+
+
+def _title(path: Path) -> str | None:
+    import docx  # noqa: PLC0415 — heavy
+
+    properties: Any = docx.Document(str(path)).core_properties
+    return " ".join((properties.title or "").split()) or None
