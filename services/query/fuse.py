@@ -13,8 +13,8 @@ def fuse(
 
         1 - (1 - cosine) * (1 - keyword_weight * coverage ** keyword_power)
 
-    (a noisy or). Covering the question's terms closes a share of the distance that the model left: the keyword leg counts
-    on the scale of the model's own distances, whatever that scale is. A passage with none of the terms, say in another
+    (a noisy or). Covering the question's terms closes a share of the distance that the model left: the keyword leg
+    counts on the scale of the model's own distances, whatever that is. A passage with none of the terms, say in another
     language, keeps its cosine.
     """
     scores = {
