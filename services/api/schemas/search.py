@@ -30,14 +30,14 @@ def parse_as_of(value: str | None) -> datetime | None:
     return moment
 
 
-def _no_nul(value: str) -> str:
-    if "\x00" in value:
-        raise ValueError("must not contain NUL")
+def _storable(value: str) -> str:
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("must not contain NUL or half a surrogate pair")
     return value
 
 
-Text = Annotated[str, AfterValidator(_no_nul)]
-"""A string that PostgreSQL can hold."""
+Text = Annotated[str, AfterValidator(_storable)]
+"""A string that PostgreSQL can hold and UTF-8 can carry."""
 
 
 class Filters(BaseModel):

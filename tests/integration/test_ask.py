@@ -1,0 +1,194 @@
+"""`/v1/ask` over HTTP: cited answers, honest abstentions, badly behaved models, conversations."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from kbcore.bootstrap import Platform
+from tests.integration.asking import Desk, open_desk
+
+QUESTION = "年假可以结转吗？"
+GOOD = "年假可以结转至次年三月三十一日。[1]"
+
+
+@pytest.fixture
+def desk(platform: Platform) -> Iterator[Desk]:
+    with open_desk(platform) as opened:
+        yield opened
+
+
+def ask(desk: Desk, question: str, person: str = "employee", **more: object) -> dict[str, Any]:
+    with desk.client(person) as client:
+        answer = client.post("/v1/ask", json={"question": question, **more})
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    check_citations(desk, body)
+    return body
+
+
+def check_citations(desk: Desk, body: dict[str, Any]) -> None:
+    """Every quote is the stored text, every statement has a marker, every marker a citation."""
+    for citation in body["citations"]:
+        stored = desk.corpus.text_of(citation["document_id"], citation["version"])
+        assert stored[citation["source"]["start"] : citation["source"]["end"]] == citation["quote"]
+    used = set(re.findall(r"\[\d+\]", body["answer"]))
+    assert used == {citation["marker"] for citation in body["citations"]}
+    if not body["abstained"]:
+        assert used
+        assert re.search(r"\[\d+\]$", body["answer"])
+
+
+def events(response: httpx.Response) -> list[tuple[str, Any]]:
+    found, name = [], ""
+    for line in response.iter_lines():
+        if line.startswith("event:"):
+            name = line.removeprefix("event:").strip()
+        elif line.startswith("data:"):
+            found.append((name, json.loads(line.removeprefix("data:"))))
+    return found
+
+
+def test_the_default_quotes_word_for_word(desk: Desk) -> None:
+    body = ask(desk, QUESTION)
+    assert not body["abstained"]
+    assert body["model"] == "extractive"
+    assert body["citations"][0]["quote"] == "年假可以结转至次年三月三十一日，逾期作废。"
+    assert body["citations"][0]["title"] == "员工手册"
+    assert body["citations"][0]["source"]["heading"] == ["年假"]
+    assert body["answer"].startswith("根据《员工手册》：“年假可以结转")
+    english = ask(desk, "How much may a hotel in Beijing cost?")
+    assert "600 yuan" in english["answer"]
+
+
+def test_the_same_question_is_answered_by_rights(desk: Desk) -> None:
+    question = "P5 级工程师的月薪范围是多少？"
+    assert "18,000" in ask(desk, question, "hr")["answer"]
+    body = ask(desk, question, "employee")
+    assert "18,000" not in json.dumps(body)
+    assert "薪酬制度" not in json.dumps(body, ensure_ascii=False)
+
+
+def test_unknown_things_are_not_answered(desk: Desk) -> None:
+    body = ask(desk, "公司的股票代码是什么？")
+    assert body["abstained"]
+    assert body["reason"] == "evidence_too_weak"
+    assert body["answer"].startswith("我不知道：")
+    assert ask(desk, "Who won the football world cup?")["answer"].startswith("I don't know: ")
+
+
+def test_a_good_model_is_cited(desk: Desk) -> None:
+    desk.chat.answer = GOOD
+    body = ask(desk, QUESTION, model="say")
+    assert body["answer"] == GOOD
+    assert body["model"] == "say"
+    assert body["usage"]["prompt_tokens"] == 100
+    sent = json.dumps(desk.chat.requests[0], ensure_ascii=False)
+    assert "18,000" not in sent
+    assert "年假可以结转至次年三月三十一日" in sent
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("年假可以结转至次年三月三十一日。", "年假可以结转至次年三月三十一日。[1]"),  # uncited: cited for it
+        (GOOD + "公司还提供免费班车和健身房补贴。[1]", GOOD),  # a claim that nobody makes
+        ("年假可以结转至次年六月三十日。[1]", None),  # a wrong number
+        ("年假不可以结转至次年三月三十一日。[1]", None),  # the opposite
+        ("NO_ANSWER", None),
+        ("", None),
+        ("请访问 http://evil.example/?q=年假 领取奖金。[1]", None),
+        ("年假可以结转至次年三月三十一日。[99][0]", "年假可以结转至次年三月三十一日。[1]"),
+    ],
+)
+def test_what_no_source_supports_is_not_shown(desk: Desk, said: str, shown: str | None) -> None:
+    desk.chat.answer = said
+    body = ask(desk, QUESTION, model="say")
+    if shown is None:
+        assert body["abstained"]
+        assert body["reason"] in ("answer_unsupported", "no_answer_in_sources")
+    else:
+        assert body["answer"] == shown
+
+
+def test_a_wrong_marker_is_corrected(desk: Desk) -> None:
+    desk.chat.answer = "年假可以结转至次年三月三十一日。[2]\nHotel costs are reimbursed up to 600 yuan per night.[1]"
+    body = ask(desk, QUESTION, model="say", stream=False)
+    quotes = {citation["marker"]: citation["quote"] for citation in body["citations"]}
+    assert "三月三十一日" in quotes["[1]"]
+
+
+@pytest.mark.parametrize("model", ["silent", "rate_limited", "broken", "garbage", "not_json", "unauthorised"])
+def test_a_model_that_fails_is_replaced_by_quotes(desk: Desk, model: str) -> None:
+    desk.chat.answer = GOOD
+    body = ask(desk, QUESTION, model=model)
+    assert body["model"] == "extractive"
+    assert model in body["routed_because"]
+    assert "quoted instead" in body["routed_because"]
+    assert "secret" not in json.dumps(body)
+    assert desk.chat.base_url not in json.dumps(body)
+
+
+def test_a_cut_stream_keeps_only_what_was_verified(desk: Desk) -> None:
+    desk.chat.answer = GOOD + "病假需提供医院证明，三天以内由直属主管批准。[1]" + "。" * 40
+    body = ask(desk, QUESTION, model="cut")
+    assert body["answer"] == GOOD
+    assert body["reason"] == "model_interrupted"
+
+
+def test_the_stream_says_the_same(desk: Desk) -> None:
+    desk.chat.answer = GOOD + "\n\n员工入职满一年后享有五天年假。[1]"
+    body = {"question": QUESTION, "model": "slow", "stream": True}
+    with desk.client() as client, client.stream("POST", "/v1/ask", json=body) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        seen = events(response)
+    names = [name for name, _ in seen]
+    assert names == ["retrieval", "token", "citation", "token", "citation", "done"]
+    done = seen[-1][1]
+    assert "".join(data["text"] for name, data in seen if name == "token") == done["answer"]
+    assert [data for name, data in seen if name == "citation"] == done["citations"]
+    assert seen[0][1]["passages"][0]["title"] == "员工手册"
+    check_citations(desk, done)
+
+
+def test_what_can_be_refused_is_refused_before_the_stream(desk: Desk) -> None:
+    with desk.client() as client:
+        for body, status, code in [
+            ({"question": QUESTION, "conversation_id": "none"}, 404, "conversation_not_found"),
+            ({"question": QUESTION, "model": "gpt-9"}, 404, "model_not_found"),
+            ({"question": QUESTION, "spaces": ["hr"]}, 404, "space_not_found"),
+            ({"question": QUESTION, "as_of": "yesterday"}, 422, "invalid_as_of"),
+            ({"question": QUESTION, "as_of": "snapshot:q1"}, 422, "snapshots_unavailable"),
+            ({"question": "  "}, 422, "empty_query"),
+            ({"question": QUESTION, "modle": "x"}, 422, "validation_failed"),
+            ({"question": "nul \x00"}, 422, "validation_failed"),
+        ]:
+            answer = client.post("/v1/ask", json={**body, "stream": True})
+            assert (answer.status_code, answer.json()["code"]) == (status, code)
+        raw = client.post("/v1/ask", content=b'{"question": "\\ud83d"}', headers={"content-type": "application/json"})
+        assert raw.status_code == 422
+
+
+def test_a_client_that_leaves_stops_the_model(desk: Desk) -> None:
+    desk.chat.answer = "员工入职满一年后享有五天年假。[1]" * 200
+    body = {"question": QUESTION, "model": "slow", "stream": True}
+    with desk.client() as client, client.stream("POST", "/v1/ask", json=body) as response:
+        next(response.iter_lines())
+    assert desk.chat.hung_up.wait(10)
+    assert desk.chat.pieces_sent < 200
+    with desk.client() as client:
+        assert client.get("/v1/conversations").json()["items"] == []
+
+
+def test_follow_ups_continue_the_conversation(desk: Desk) -> None:
+    first = ask(desk, "病假需要什么证明？")
+    second = ask(desk, "那由谁批准呢？", conversation_id=first["conversation_id"])
+    assert second["conversation_id"] == first["conversation_id"]
+    assert "直属主管" in second["answer"]
+    desk.chat.answer = GOOD
+    ask(desk, "那年假呢？", conversation_id=first["conversation_id"], model="say")
+    roles = [message["role"] for message in desk.chat.requests[-1]["messages"]]
+    assert roles == ["system", "user", "assistant", "user", "assistant", "user"]

@@ -1,0 +1,78 @@
+"""Conversations over HTTP: remembered, private, and checked again whenever they are read."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from kbcore.bootstrap import Platform
+from tests.integration.asking import Desk, open_desk
+
+
+@pytest.fixture
+def desk(platform: Platform) -> Iterator[Desk]:
+    with open_desk(platform) as opened:
+        yield opened
+
+
+def test_history_is_kept_and_belongs_to_its_owner(desk: Desk) -> None:
+    with desk.client("hr") as hr, desk.client("employee") as employee:
+        asked = hr.post("/v1/ask", json={"question": "P5 级工程师的月薪范围是多少？"}).json()
+        path = f"/v1/conversations/{asked['conversation_id']}"
+        thread = hr.get(path).json()
+        assert thread["title"] == "P5 级工程师的月薪范围是多少？"
+        assert [turn["answer"] for turn in thread["turns"]] == [asked["answer"]]
+        assert thread["turns"][0]["citations"] == asked["citations"]
+        assert thread["turns"][0]["trace_id"] == asked["trace_id"]
+        unknown = employee.get("/v1/conversations/0198c0de-0000-7000-8000-000000000000").json()
+        foreign = employee.get(path).json()
+        assert {**foreign, "trace_id": ""} == {**unknown, "trace_id": ""}
+        assert employee.delete(path).status_code == 404
+        assert (
+            employee.post("/v1/ask", json={"question": "年假", "conversation_id": asked["conversation_id"]}).status_code
+            == 404
+        )
+        assert employee.get("/v1/conversations").json() == {"items": [], "next_cursor": None}
+        assert hr.delete(path).status_code == 204
+        assert hr.get(path).status_code == 404
+
+
+def test_an_answer_is_withheld_when_its_source_may_not_be_read_any_more(desk: Desk) -> None:
+    with desk.client("hr") as hr:
+        asked = hr.post("/v1/ask", json={"question": "P5 级工程师的月薪范围是多少？"}).json()
+        path = f"/v1/conversations/{asked['conversation_id']}"
+        assert "18,000" in hr.get(path).text
+        desk.corpus.leave(desk.people["hr"], "hr")
+        turn = hr.get(path).json()["turns"][0]
+        assert (turn["answer"], turn["citations"], turn["reason"]) == (None, [], "access_withdrawn")
+        assert "18,000" not in hr.get(path).text
+        assert "薪酬制度" not in hr.get(path).text
+
+
+def test_titles_in_an_abstention_are_withheld_too(desk: Desk) -> None:
+    with desk.client("hr") as hr:
+        desk.chat.answer = "NO_ANSWER"
+        asked = hr.post("/v1/ask", json={"question": "薪酬等级的依据是什么？", "spaces": ["hr"], "model": "say"}).json()
+        assert (asked["abstained"], asked["reason"]) == (True, "no_answer_in_sources")
+        assert "薪酬制度" in asked["answer"]
+        desk.corpus.leave(desk.people["hr"], "hr")
+        assert "薪酬制度" not in hr.get(f"/v1/conversations/{asked['conversation_id']}").text
+
+
+def test_the_list_comes_in_pages_last_used_first(desk: Desk) -> None:
+    with desk.client() as client:
+        ids = [
+            client.post("/v1/ask", json={"question": f"年假可以结转吗 {n}"}).json()["conversation_id"] for n in range(3)
+        ]
+        client.post("/v1/ask", json={"question": "年假", "conversation_id": ids[0]})
+        first = client.get("/v1/conversations", params={"limit": 2}).json()
+        rest = client.get("/v1/conversations", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+        assert [item["id"] for item in first["items"] + rest["items"]] == [ids[0], ids[2], ids[1]]
+        assert rest["next_cursor"] is None
+
+
+def test_feedback_is_stored(desk: Desk) -> None:
+    with desk.client() as client:
+        body = {"trace_id": "0" * 32, "rating": -1, "reason": "wrong", "comment": "过期了", "complaint": True}
+        assert client.post("/v1/feedback", json=body).status_code == 201
+        assert client.post("/v1/feedback", json={**body, "rating": 5}).status_code == 422
+        assert client.post("/v1/feedback", json={**body, "trace_id": "x"}).status_code == 422

@@ -1,0 +1,144 @@
+"""The OpenAI-compatible routes, driven by the official client; and Dify's."""
+
+from collections.abc import Iterator
+
+import httpx
+import openai
+import pytest
+
+from kbcore.bootstrap import Platform
+from tests.integration.asking import Desk, open_desk
+
+QUESTION = "年假可以结转吗？"
+GOOD = "年假可以结转至次年三月三十一日。[1]"
+
+
+@pytest.fixture
+def desk(platform: Platform) -> Iterator[Desk]:
+    with open_desk(platform) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(desk: Desk) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{desk.url}/v1", api_key=desk.keys["employee"], max_retries=0) as opened:
+        yield opened
+
+
+def asked(question: str = QUESTION) -> list[dict[str, str]]:
+    return [{"role": "system", "content": "be brief"}, {"role": "user", "content": question}]
+
+
+def test_a_chat_completion_is_cited(client: openai.OpenAI, desk: Desk) -> None:
+    completion = client.chat.completions.create(model="zhiku", messages=asked())  # type: ignore[arg-type]
+    message = completion.choices[0].message
+    assert message.content is not None
+    assert "三月三十一日" in message.content
+    citation = message.citations[0]  # type: ignore[attr-defined]
+    stored = desk.corpus.text_of(citation["document_id"], citation["version"])
+    assert stored[citation["source"]["start"] : citation["source"]["end"]] == citation["quote"]
+    assert completion.choices[0].finish_reason == "stop"
+    assert completion.usage is not None
+    assert completion.usage.total_tokens == completion.usage.prompt_tokens + completion.usage.completion_tokens > 0
+
+
+def test_streaming_gives_the_same(client: openai.OpenAI) -> None:
+    whole = client.chat.completions.create(model="zhiku", messages=asked())  # type: ignore[arg-type]
+    chunks = list(
+        client.chat.completions.create(
+            model="zhiku",
+            messages=asked(),  # type: ignore[arg-type]
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+    )
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == whole.choices[0].message.content
+    last = [chunk for chunk in chunks if chunk.choices][-1].choices[0]
+    assert last.finish_reason == "stop"
+    assert last.delta.citations == whole.choices[0].message.citations  # type: ignore[attr-defined]
+    assert chunks[-1].usage == whole.usage
+    assert len({chunk.id for chunk in chunks}) == 1
+
+
+def test_history_stop_and_limits(client: openai.OpenAI, desk: Desk) -> None:
+    desk.chat.answer = GOOD + "员工入职满一年后享有五天年假。[1]"
+
+    def say(**more: object) -> tuple[str | None, str]:
+        completion = client.chat.completions.create(model="say", messages=asked(), **more)  # type: ignore[call-overload]
+        return completion.choices[0].message.content, completion.choices[0].finish_reason
+
+    whole = GOOD + "员工入职满一年后享有五天年假。[2]"
+    assert say() == (whole, "stop")
+    assert say(stop=["员工入职"]) == (GOOD, "stop")
+    assert say(stop="三月", temperature=1.5) == ("年假可以结转至次年", "stop")
+    assert say(max_tokens=25) == (GOOD, "length")
+    assert say(max_completion_tokens=1) == ("", "length")
+    assert desk.chat.requests[2]["temperature"] == 1.5
+    messages = [
+        {"role": "user", "content": "病假需要什么证明？"},
+        {"role": "assistant", "content": "医院证明。[1]"},
+        {"role": "user", "content": [{"type": "text", "text": "那年假可以结转吗"}]},
+    ]
+    client.chat.completions.create(model="say", messages=messages)  # type: ignore[arg-type]
+    assert [m["role"] for m in desk.chat.requests[-1]["messages"]] == ["system", "user", "assistant", "user"]
+
+
+def test_errors_have_openais_shape(client: openai.OpenAI, desk: Desk) -> None:
+    tools = [{"type": "function", "function": {"name": "x", "parameters": {}}}]
+    image = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x"}}]}]
+    for status, code, more in [
+        (404, "model_not_found", {"model": "gpt-9"}),
+        (400, "unsupported_parameter", {"tools": tools}),
+        (400, "unsupported_parameter", {"n": 2}),
+        (400, "unsupported_parameter", {"response_format": {"type": "json_object"}}),
+        (400, "unsupported_parameter", {"messages": image}),
+        (400, "invalid_messages", {"messages": [{"role": "assistant", "content": "x"}]}),
+    ]:
+        with pytest.raises(openai.APIStatusError) as refused:
+            client.chat.completions.create(**{"model": "zhiku", "messages": asked(), **more})  # type: ignore[call-overload]
+        assert (refused.value.status_code, refused.value.code) == (status, code)
+        assert isinstance(refused.value.body, dict)
+    with pytest.raises(openai.AuthenticationError):
+        openai.OpenAI(base_url=f"{desk.url}/v1", api_key="wrong", max_retries=0).models.list()
+
+
+def test_models_and_embeddings(client: openai.OpenAI, platform: Platform) -> None:
+    names = [model.id for model in client.models.list()]
+    assert names[:2] == ["zhiku", "extractive"]
+    assert client.models.retrieve("extractive").id == "extractive"
+    embedder = platform.embedder
+    as_base64 = client.embeddings.create(model=embedder.name, input=["年假", "leave"])
+    as_floats = client.embeddings.create(model=embedder.name, input="年假", encoding_format="float")
+    assert len(as_base64.data) == 2
+    assert as_base64.data[0].embedding == pytest.approx(as_floats.data[0].embedding, abs=1e-3)
+    assert as_floats.data[0].embedding == pytest.approx(embedder.embed_passages(["年假"])[0].tolist(), abs=1e-3)
+    query = client.embeddings.create(model="zhiku", input="年假", extra_body={"input_type": "query"})
+    assert query.data[0].embedding == pytest.approx(embedder.embed_query("年假").tolist(), abs=1e-3)
+    for bad in ([1, 2, 3], [], "", ["x"] * 300):
+        with pytest.raises(openai.BadRequestError):
+            client.embeddings.create(model="zhiku", input=bad)  # type: ignore[arg-type]
+    with pytest.raises(openai.NotFoundError):
+        client.embeddings.create(model="text-embedding-3-small", input="x")
+
+
+def test_dify_external_knowledge(desk: Desk) -> None:
+    with desk.client() as client:
+        body = {"knowledge_id": "public", "query": QUESTION, "retrieval_setting": {"top_k": 2, "score_threshold": 0.1}}
+        records = client.post("/retrieval", json=body).json()["records"]
+        assert len(records) == 2
+        assert "三月三十一日" in records[0]["content"]
+        assert records[0]["title"] == "员工手册"
+        strict = {**body, "retrieval_setting": {"top_k": 2, "score_threshold": 99}}
+        assert client.post("/retrieval", json=strict).json() == {"records": []}
+        hidden = client.post("/retrieval", json={**body, "knowledge_id": "hr"})
+        unknown = client.post("/retrieval", json={**body, "knowledge_id": "none"})
+        assert hidden.status_code == unknown.status_code == 404
+        assert hidden.json() == unknown.json()
+        assert hidden.json()["error_code"] == 2001
+        conditions = [{"name": ["region"], "comparison_operator": "is", "value": "CN"}]
+        narrowed = client.post("/retrieval", json={**body, "metadata_condition": {"conditions": conditions}})
+        assert narrowed.json() == {"records": []}
+        conditions[0]["comparison_operator"] = "contains"
+        refused = client.post("/retrieval", json={**body, "metadata_condition": {"conditions": conditions}})
+        assert refused.status_code == 422
+        assert httpx.post(f"{desk.url}/retrieval", json=body).status_code in (401, 403)

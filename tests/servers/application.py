@@ -1,0 +1,31 @@
+"""The HTTP application on a real port, in a thread of the test's process."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from kbcore.bootstrap import Platform
+from services.api.app import create_app
+
+
+@contextmanager
+def serving(platform: Platform) -> Iterator[str]:
+    """Serve this platform on a free loopback port; yields its address."""
+    app = create_app(platform.settings)
+    app.state.platform = platform
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
