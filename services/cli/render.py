@@ -5,6 +5,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from services.cli.responses import Answer, Citation, Hit, Job, Source
+from services.cli.wrap import Wrapped
 
 
 def place(title: str, version: int, source: Source) -> Text:
@@ -18,20 +19,22 @@ def place(title: str, version: int, source: Source) -> Text:
 def answer_view(answer: Answer) -> RenderableType:
     """The answer, then each source with its verbatim quote."""
     text = Text(answer.answer, style="yellow" if answer.abstained else "")
-    return Group(text, *(citation_view(citation) for citation in answer.citations))
+    return Group(Wrapped(text), *(citation_view(citation) for citation in answer.citations))
 
 
 def citation_view(citation: Citation) -> RenderableType:
     """One source: marker, place, quote."""
     head = Text.assemble((f"{citation.marker} ", "cyan"), place(citation.title, citation.version, citation.source))
-    return Padding(Group(head, Padding(Text(f"“{citation.quote}”", style="italic"), (0, 0, 0, 4))), (1, 0, 0, 0))
+    return Padding(
+        Group(Wrapped(head), Padding(Wrapped(Text(f"“{citation.quote}”", style="italic")), (0, 0, 0, 4))), (1, 0, 0, 0)
+    )
 
 
 def hit_view(number: int, hit: Hit) -> RenderableType:
     """One search result: number, place, space, score, passage."""
     head = Text.assemble((f"{number}. ", "cyan"), place(hit.title, hit.version, hit.source))
     head.append(f" · {hit.space} · {hit.score:.3f}", style="dim")
-    return Padding(Group(head, Padding(Text(hit.text), (0, 0, 0, 3))), (0, 0, 1, 0))
+    return Padding(Group(Wrapped(head), Padding(Wrapped(Text(hit.text)), (0, 0, 0, 3))), (0, 0, 1, 0))
 
 
 def job_line(job: Job) -> Text:

@@ -43,7 +43,9 @@ def main(url: str, admin_key: str, home: Path, *, show: bool) -> None:
 
 def _explain(outcome: Outcome, console: Console) -> None:
     if outcome.ended in {Ended.FAILED, Ended.SKIPPED}:
-        console.print(Text(f"  {outcome.ended}  {outcome.item.label}  {outcome.reason}", style="yellow"))
+        console.print(
+            Text(f"  {outcome.ended}  {outcome.item.label}  {outcome.reason}", style="yellow"), soft_wrap=True
+        )
 
 
 def _go_on(url: str, home: Path, console: Console) -> None:

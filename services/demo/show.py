@@ -1,5 +1,6 @@
 """The show: the same questions asked as each person, the cited answers side by side."""
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
@@ -11,6 +12,7 @@ from rich.text import Text
 from services.cli.client import Client
 from services.cli.render import place
 from services.cli.responses import Answer, Citation
+from services.cli.wrap import Wrapped
 from services.demo.manifest import SampleQuestion
 
 
@@ -21,7 +23,9 @@ def show(url: str, keys: Mapping[str, str], questions: Sequence[SampleQuestion],
         for number, question in enumerate(questions, start=1):
             with console.status(f"asking as {', '.join(clients)}"):
                 answers = {person: client.ask(question.text) for person, client in clients.items()}
-            console.print(Text.assemble((f"{number}. {question.text}", "bold"), (f"  ({question.point})", "dim")))
+            console.print(
+                Wrapped(Text.assemble((f"{number}. {question.text}", "bold"), (f"\n   {question.point}", "dim")))
+            )
             console.print(Padding(side_by_side(answers), (0, 0, 1, 0)))
 
 
@@ -45,9 +49,15 @@ def _sameness(answer: Answer) -> object:
 
 def _cell(answer: Answer) -> RenderableType:
     if answer.abstained:
-        return Text(answer.answer.partition("\n")[0], style="yellow")
-    return Group(Text(answer.answer), *(_source(citation) for citation in answer.citations))
+        return Wrapped(Text(_first_sentence(answer.answer), style="yellow"))
+    return Group(Wrapped(Text(answer.answer)), *(_source(citation) for citation in answer.citations))
 
 
-def _source(citation: Citation) -> Text:
-    return Text.assemble((f"{citation.marker} ", "cyan"), place(citation.title, citation.version, citation.source))
+def _source(citation: Citation) -> Wrapped:
+    place_of = place(citation.title, citation.version, citation.source)
+    return Wrapped(Text.assemble((f"{citation.marker} ", "cyan"), place_of))
+
+
+def _first_sentence(text: str) -> str:
+    """Without the nearest titles, which differ from person to person in the same column."""
+    return re.split(r"(?<=。)|(?<=\.)\s", text, maxsplit=1)[0]
