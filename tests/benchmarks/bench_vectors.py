@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -92,9 +93,17 @@ def report(store: VectorStore, rows: list[VectorRow], workload: Workload) -> Non
         where = workload.readable(share)
         if not any(where.accepts(row.stamp) for row in rows):
             continue
-        dense = p50_ms(lambda where=where: store.search_dense(COLLECTION, workload.vector(), where, 50))
-        sparse = p50_ms(lambda where=where: store.search_sparse(COLLECTION, workload.question_terms(), where, 50))
+        dense = p50_ms(partial(_dense, store, workload, where))
+        sparse = p50_ms(partial(_sparse, store, workload, where))
         print(f"{share:>9.2%} {dense:>7.1f} ms {sparse:>8.1f} ms {recall(store, rows, workload, where):>10.3f}")
+
+
+def _dense(store: VectorStore, workload: Workload, where: VectorFilter) -> None:
+    store.search_dense(COLLECTION, workload.vector(), where, 50)
+
+
+def _sparse(store: VectorStore, workload: Workload, where: VectorFilter) -> None:
+    store.search_sparse(COLLECTION, workload.question_terms(), where, 50)
 
 
 def main() -> None:

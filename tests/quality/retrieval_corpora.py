@@ -109,10 +109,8 @@ def _beir(
 
 def _lines(folder: Path, stem: str) -> Iterator[dict[str, Any]]:
     file = next(iter(sorted(folder.glob(f"{stem}*jsonl*"))))
-    opened = gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8")
-    with opened as lines:
-        for line in lines:
-            yield json.loads(line)
+    content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    yield from (json.loads(line) for line in content.splitlines())
 
 
 def _with_title(entry: Mapping[str, str]) -> str:
