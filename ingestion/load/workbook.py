@@ -14,8 +14,6 @@ from kbcore.domain.chunk import Element, ElementKind, Loaded
 from kbcore.domain.media_types import XLSX
 from kbcore.errors import ItemFailed
 
-_MOST_COLUMNS = 1000
-
 
 def load(path: Path, limits: Limits) -> Loaded:
     """An .xlsx file: the values as last calculated. Hidden sheets are left out, as a reader of the file sees none."""
@@ -57,7 +55,7 @@ def _tables(sheet: Any) -> Iterator[list[list[str]]]:
     """Stretches of rows between empty ones. A sheet's stated dimensions are not believed."""
     sheet.reset_dimensions()
     rows: list[list[str]] = []
-    for values in sheet.iter_rows(values_only=True, max_col=_MOST_COLUMNS):
+    for values in sheet.iter_rows(values_only=True):
         row = [_cell(value) for value in values]
         while row and not row[-1]:
             row.pop()

@@ -21,7 +21,7 @@ MSG = "application/vnd.ms-outlook"
 
 SUPPORTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        TEXT: (".txt", ".text", ".log"),
+        TEXT: (".txt", ".text", ".log", ".rst", ".adoc", ".asciidoc", ".org"),
         MARKDOWN: (".md", ".markdown"),
         HTML: (".html", ".htm", ".xhtml"),
         CSV: (".csv",),

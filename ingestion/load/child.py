@@ -1,0 +1,73 @@
+"""The parsing process: `python -m ingestion.load.child FOLDER MEMORY_BYTES`, asked over stdin, answering on stdout.
+
+A fresh interpreter rather than a fork, so that it holds no connection, key or thread of the worker. It reads one
+request, answers it, and waits for the next; it ends when stdin does.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from ingestion.load.confinement import ConfinementError, confine, limit_cpu
+from ingestion.load.frames import error_message, loaded_message, read_frame, write_frame
+from ingestion.load.limits import Limits
+from ingestion.load.read import read
+from kbcore.errors import ItemError, ItemFailed
+
+_RECURSION = 5000
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    folder, memory_bytes = Path(sys.argv[1]), int(sys.argv[2])
+    requests, answers = _own_streams()
+    sys.setrecursionlimit(_RECURSION)
+    isolated = confine(folder, memory_bytes)
+    write_frame(answers, {"ready": True, "isolated": isolated})
+    while (message := read_frame(requests)) is not None:
+        limits = Limits(**message["limits"])
+        limit_cpu(limits.timeout_s)
+        write_frame(answers, _answer(Path(message["path"]), message["file_name"], limits))
+
+
+def _own_streams() -> tuple[BinaryIO, BinaryIO]:
+    """The two pipes for our messages only: what libraries print goes nowhere."""
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    return requests, answers
+
+
+def _answer(path: Path, file_name: str, limits: Limits) -> dict[str, object]:
+    try:
+        return loaded_message(read(path, file_name, limits))
+    except ItemError as error:
+        return error_message(error)
+    except MemoryError:
+        return error_message(memory_exceeded(limits))
+    except ConfinementError as error:
+        return error_message(ItemFailed("forbidden_action", f"Reading the file was stopped: {error}."))
+    except OSError as error:
+        return error_message(ItemFailed("broken_file", f"The file could not be read ({error.strerror or error})."))
+    except Exception as error:  # noqa: BLE001 — the outermost edge: whatever a parser does costs this document only
+        return error_message(
+            ItemFailed(
+                "broken_file", f"The file could not be parsed ({type(error).__name__}). Save or export it again."
+            )
+        )
+
+
+def memory_exceeded(limits: Limits) -> ItemFailed:
+    """The reason for a document that needs more memory than it may have."""
+    return ItemFailed(
+        "parse_memory",
+        f"Reading the file needs more than {limits.memory_bytes // 2**20} MiB of memory. Split the document, or raise "
+        "parsing.memory_bytes.",
+    )
+
+
+if __name__ == "__main__":
+    main()
