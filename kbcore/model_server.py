@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from kbcore.errors import Unavailable
+from kbcore.errors import ConfigurationError, Unavailable
 
 ATTEMPTS = 4
 LONGEST_WAIT_S = 8.0
@@ -27,11 +28,14 @@ class _Transient(Exception):  # noqa: N818
 class ModelServer:
     """One server, one pool of connections, opened at first use. Thread-safe."""
 
-    def __init__(self, base_url: str, *, api_key: str, title: str, timeout_s: float = 60.0) -> None:
-        """`title` is what people call it ("embedding server"); the key goes into the `Authorization` header."""
-        self._base_url = base_url.rstrip("/")
+    def __init__(self, base_url: str, *, api_key: str, section: str, timeout_s: float = 60.0) -> None:
+        """`section` of the settings names it to people; the key goes into the `Authorization` header.
+
+        Raises `ConfigurationError` if the address is none.
+        """
+        self._base_url = _checked(base_url, section)
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._title = title
+        self._section = section
         self._timeout = httpx.Timeout(timeout_s, connect=5.0)
         self._lock = Lock()
         self._made: httpx.Client | None = None
@@ -47,7 +51,7 @@ class ModelServer:
         try:
             return retrying(self._post_once, path, payload)
         except _Transient as error:
-            raise Unavailable(f"The {self._title} does not answer: {error} ({ATTEMPTS} attempts).") from error
+            raise Unavailable(f"The {self._section} server does not answer: {error} ({ATTEMPTS} attempts).") from error
 
     def close(self) -> None:
         """Give back the connections; the next call opens new ones."""
@@ -61,26 +65,37 @@ class ModelServer:
             response = self._client().post(path, json=payload)
         except httpx.TransportError as error:
             raise _Transient(type(error).__name__) from error
-        except httpx.InvalidURL as error:
-            raise Unavailable(f"The address of the {self._title} is not a URL: check base_url.") from error
         if response.status_code in RETRIED:
             raise _Transient(f"HTTP {response.status_code}", _asked_wait_s(response))
         if not response.is_success:
             # The body stays out: servers repeat the texts that they were sent.
             raise Unavailable(
-                f"The {self._title} refuses the request (HTTP {response.status_code}): "
-                "check base_url, model and api_key."
+                f"The {self._section} server refuses the request (HTTP {response.status_code}): "
+                f"check base_url, model and api_key under [{self._section}]."
             )
         try:
             return response.json()
         except ValueError as error:
-            raise Unavailable(f"The {self._title} did not answer with JSON: check base_url.") from error
+            raise Unavailable(
+                f"The {self._section} server did not answer with JSON: check {self._section}.base_url."
+            ) from error
 
     def _client(self) -> httpx.Client:
         with self._lock:
             if self._made is None:
                 self._made = httpx.Client(base_url=self._base_url, headers=self._headers, timeout=self._timeout)
             return self._made
+
+
+def _checked(base_url: str, section: str) -> str:
+    try:
+        url = urlsplit(base_url)
+        usable = url.scheme in {"http", "https"} and bool(url.hostname)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigurationError(f"{section}.base_url must be an address such as http://127.0.0.1:8080/v1.")
+    return base_url.rstrip("/")
 
 
 def _asked_wait_s(response: httpx.Response) -> float | None:

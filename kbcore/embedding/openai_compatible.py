@@ -43,7 +43,7 @@ class OpenAICompatibleEmbedder:
         self._passage_prefix = passage_prefix
         self._batch_size = batch_size
         self._lock = Lock()
-        self._server = ModelServer(base_url, api_key=api_key, title="embedding server")
+        self._server = ModelServer(base_url, api_key=api_key, section="embedding")
 
     @property
     def dimension(self) -> int:
@@ -102,10 +102,9 @@ def _rows_in_order(answer: Any, expected: int) -> list[Any]:
 
 
 def _first_length(rows: list[Any]) -> int:
-    try:
-        return len(rows[0])
-    except TypeError:
-        raise Unavailable("The embedding server's vectors are not lists of numbers.") from None
+    if not isinstance(rows[0], list) or not rows[0]:
+        raise Unavailable("The embedding server's vectors are not lists of numbers.")
+    return len(rows[0])
 
 
 def _estimate(text: str) -> int:

@@ -17,7 +17,7 @@ class HttpReranker:
     def __init__(self, base_url: str, model: str, *, api_key: str) -> None:
         self.name = model or "rerank"
         self._model = model
-        self._server = ModelServer(base_url, api_key=api_key, title="rerank server")
+        self._server = ModelServer(base_url, api_key=api_key, section="rerank")
 
     def score(self, question: str, passages: Sequence[str]) -> list[float]:
         """See `Reranker.score`."""

@@ -50,14 +50,14 @@ def corpus(folder: Path) -> Iterator[str]:
     """The first passages of each retrieval set: simplified and traditional Chinese, English, laws, abstracts."""
     for path in sorted(folder.glob("retrieval/*/corpus.jsonl*")):
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-            for line in islice(file, 8):
-                yield json.loads(line)["text"][:500]
+            for line in islice(file, 5):
+                yield json.loads(line)["text"][:300]
 
 
 @pytest.mark.data
 def test_passages_of_real_corpora(shared_data: Path) -> None:
     texts = list(filter(fits, corpus(shared_data)))
-    assert len(texts) > 20
+    assert len(texts) >= 20
     assert [count + 4 for count in bundled().count_tokens(texts)] == [engine().token_count(text) for text in texts]
     cosines = np.sum(bundled().embed_passages(texts) * engine().passage(texts), axis=1)
     assert cosines.min() >= LEAST_COSINE
