@@ -50,11 +50,7 @@ def api_part(settings: Settings, addresses: Mapping[str, str]) -> Part:
     host, port = settings.server.host, settings.server.port
     return Part(
         name="api",
-        command=(
-            *(sys.executable, "-m", "uvicorn", "--factory", "services.api.app:create_app"),
-            *("--host", host, "--port", str(port)),
-            *("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5"),
-        ),
+        command=(sys.executable, "-m", "services.api"),
         environment=_environment(settings, addresses),
         ready=lambda: probe(host, port, "/readyz") == http.client.OK,
         stop_timeout_s=10.0,
