@@ -21,6 +21,8 @@ from tests.servers import running
 
 silence_telemetry()
 
+pytest_plugins = ["tests.api_server"]
+
 
 @pytest.fixture(scope="session")
 def servers_home() -> Iterator[Path]:

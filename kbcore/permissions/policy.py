@@ -38,7 +38,7 @@ class Policy:
     deny: frozenset[str] = field(default_factory=frozenset)
 
     def role_of(self, principals: Set[str]) -> Role | None:
-        """The highest role that this policy gives to someone with these principals; None = no access. Deny beats allow."""
+        """The highest role that someone with these principals gets; None = no access. Deny beats allow."""
         if self.deny & principals:
             return None
         return max((g.role for g in self.allow if g.principal in principals), key=lambda r: r.rank, default=None)

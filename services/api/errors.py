@@ -9,9 +9,10 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from kbcore.errors import TooManyRequests, ZhikuError
+from kbcore.errors import TooManyRequests, Unprocessable, ZhikuError
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -67,6 +68,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ZhikuError, _deliberate)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _from_framework)
+    app.add_exception_handler(DataError, _not_storable)
 
 
 def _deliberate(request: Request, error: Exception) -> Response:
@@ -95,6 +97,11 @@ def _from_framework(request: Request, error: Exception) -> Response:
     code = _CODES_OF_STATUS.get(error.status_code, f"http_{error.status_code}")
     title = HTTPStatus(error.status_code).phrase
     return respond(request, Problem(error.status_code, code, title, error.detail, headers=error.headers or {}))
+
+
+def _not_storable(request: Request, _error: Exception) -> Response:
+    detail = "A value cannot be stored or looked up: it has a NUL character, or a number is out of range."
+    return respond(request, Problem(422, "unprocessable", Unprocessable.title, detail))
 
 
 def _openai(problem: Problem) -> dict[str, Any]:
