@@ -26,7 +26,7 @@ def test_no_line_begins_with_closing_punctuation_or_ends_with_opening() -> None:
     assert lines("住宿费限额，每晚", 10) == ["住宿费限", "额，每晚"]
     assert lines("依照《差旅报销制度》", 10) == ["依照《差旅", "报销制度》"]
     assert lines("依照上述《制度》", 10) == ["依照上述", "《制度》"]
-    assert lines("按（新）办法", 4) == ["按", "（新）", "办法"]
+    assert lines("按（新）办法", 6) == ["按", "（新）", "办法"]
 
 
 def test_english_words_stay_whole() -> None:
