@@ -39,7 +39,7 @@ def breaks(line: str, width: int) -> list[int]:
     used = 0
     for unit in _UNIT.finditer(line):
         needed = cell_len(unit.group())
-        if used and not unit.group().isspace() and used + needed > width:
+        if used and unit.group().strip() and used + needed > width:
             found.append(unit.start())
             used = 0
         used += needed
