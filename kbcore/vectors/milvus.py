@@ -10,7 +10,7 @@ from kbcore.domain.document import FOREVER
 from kbcore.errors import Unavailable
 from kbcore.vectors import milvus_filter as field
 from kbcore.vectors.interface import Vector, VectorFilter, VectorHit, VectorRow, VectorStamp
-from kbcore.vectors.milvus_connection import READ_TIMEOUT_S, WRITE_TIMEOUT_S, MilvusConnection
+from kbcore.vectors.milvus_connection import PATIENCE_S, READ_TIMEOUT_S, WRITE_TIMEOUT_S, MilvusConnection
 from kbcore.vectors.milvus_schema import METRIC, IndexProfile, collection_schema, index_params
 from kbcore.vectors.rows import RESERVED_TERM, check_rows, check_terms, check_vector
 
@@ -32,9 +32,15 @@ class MilvusStore:
     returns when ordinary searches see it.
     """
 
-    def __init__(self, uri: str, *, token: str = "", profile: IndexProfile | None = None) -> None:
-        """Open nothing yet. `uri` is `http://host:port`; `profile` overrides what the server's version suggests."""
-        self._connection = MilvusConnection(uri, token, profile)
+    def __init__(
+        self, uri: str, *, token: str = "", profile: IndexProfile | None = None, patience_s: float = PATIENCE_S
+    ) -> None:
+        """Open nothing yet.
+
+        `uri` is `http://host:port` or `unix:path`. `profile` overrides what the server's version suggests. An
+        unreachable server is waited for `patience_s` seconds in each call.
+        """
+        self._connection = MilvusConnection(uri, token, profile, patience_s)
         self._dimensions: dict[str, int] = {}
 
     @property

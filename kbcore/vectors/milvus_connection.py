@@ -15,8 +15,9 @@ Result = TypeVar("Result")
 
 READ_TIMEOUT_S = 20.0
 WRITE_TIMEOUT_S = 120.0
+PATIENCE_S = 12.0
+"""How long an unreachable server is waited for: a restarted one needs up to 5 s until the channel is back."""
 
-_PATIENCE_S = 12.0  # a restarted server needs up to 5 s until the channel is back
 _FAIL_CONNECT = 2
 _COLLECTION_NOT_FOUND = 100
 _COLLECTION_NOT_LOADED = 101
@@ -29,10 +30,11 @@ class _OutageError(Exception):
 class MilvusConnection:
     """Runs operations on a lazily created `pymilvus.MilvusClient`, which is safe for threads.
 
-    `run` repeats an operation for 12 s while the server is unreachable, so operations must be safe to repeat.
+    `run` repeats an operation while the server is unreachable, so operations must be safe to repeat.
     """
 
-    def __init__(self, uri: str, token: str, profile: IndexProfile | None = None) -> None:
+    def __init__(self, uri: str, token: str, profile: IndexProfile | None, patience_s: float) -> None:
+        self._patience_s = patience_s
         self._uri = uri
         self._token = token
         self._forced_profile = profile
@@ -54,7 +56,7 @@ class MilvusConnection:
         reached or the collection is missing, `ZhikuError` if the server refuses the operation.
         """
         attempts = Retrying(
-            stop=stop_after_delay(_PATIENCE_S),
+            stop=stop_after_delay(self._patience_s),
             wait=wait_exponential(multiplier=0.05, max=1.0),
             retry=retry_if_exception_type(_OutageError),
             reraise=True,
