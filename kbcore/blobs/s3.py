@@ -51,8 +51,10 @@ class S3Blobs:
         parts = self.open(sha256)
         with tempfile.TemporaryDirectory(prefix="blob-") as folder:
             path = Path(folder) / sha256
-            with storage_errors(), path.open("wb") as file:
-                file.writelines(parts)
+            with storage_errors():
+                path.touch(mode=0o600)
+                with path.open("wb") as file:
+                    file.writelines(parts)
             yield path
 
     def delete(self, sha256: str) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from kbcore.embedding.e5_weights import Vocabulary
-from kbcore.embedding.repair import repaired
+from kbcore.language.repair import repaired
 
 SPACE = "▁"
 """SentencePiece's visible space, U+2581."""

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from kbcore.embedding.interface import Matrix
-from kbcore.embedding.repair import repaired
 from kbcore.embedding.vectors import unit_rows
 from kbcore.errors import Unavailable
+from kbcore.language.repair import repaired
 from kbcore.model_server import ModelServer
 
 LETTERS_IN_TOKEN = 3

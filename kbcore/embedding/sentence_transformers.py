@@ -8,9 +8,9 @@ from threading import Lock
 from typing import Any
 
 from kbcore.embedding.interface import Matrix
-from kbcore.embedding.repair import repaired
 from kbcore.embedding.vectors import unit_rows
 from kbcore.errors import ConfigurationError
+from kbcore.language.repair import repaired
 
 REVISION_FILES = ("*.json", "*.safetensors", "*.bin", "*.model", "*.txt")
 

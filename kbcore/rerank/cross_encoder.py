@@ -6,6 +6,7 @@ from threading import Lock
 from typing import Any
 
 from kbcore.errors import ConfigurationError
+from kbcore.language.repair import repaired
 
 
 class CrossEncoderReranker:
@@ -23,10 +24,11 @@ class CrossEncoderReranker:
         """See `Reranker.score`."""
         if not passages:
             return []
+        pairs = [(repaired(question), repaired(passage)) for passage in passages]
         with self._lock:
             if self._made is None:
                 self._made = _load(self._model, self._device)
-            scores = self._made.predict([(question, passage) for passage in passages], show_progress_bar=False)
+            scores = self._made.predict(pairs, show_progress_bar=False)
         return [float(score) for score in scores]
 
 

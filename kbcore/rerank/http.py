@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kbcore.errors import Unavailable
+from kbcore.language.repair import repaired
 from kbcore.model_server import ModelServer
 
 BATCH = 32
@@ -23,8 +24,10 @@ class HttpReranker:
         """See `Reranker.score`."""
         scores: list[float] = []
         for start in range(0, len(passages), BATCH):
-            batch = list(passages[start : start + BATCH])
-            scores += _scores_in_order(self._server.post("/rerank", self._request(question, batch)), len(batch))
+            batch = [repaired(passage) for passage in passages[start : start + BATCH]]
+            scores += _scores_in_order(
+                self._server.post("/rerank", self._request(repaired(question), batch)), len(batch)
+            )
         return scores
 
     def close(self) -> None:

@@ -71,6 +71,10 @@ def test_no_passages_no_scores(reranker: Reranker) -> None:
     assert reranker.score(QUESTION, []) == []
 
 
+def test_strange_texts_have_scores_too(reranker: Reranker) -> None:
+    assert len(reranker.score("half \ud83d of a pair", ["", "cut\x00here", "half \ud83d"])) == 3
+
+
 def test_it_has_a_name(reranker: Reranker) -> None:
     assert reranker.name
 
