@@ -24,6 +24,8 @@ SAME_MEANING = 0.88
 """Least cosine of a statement and a sentence in the other language."""
 _WINDOW = 3
 """A quote is at most this many sentences."""
+_LEAST_COVERED = 0.3
+"""Least share of a statement's words in its quote: the rest may come from the title and headings."""
 _QUOTED = re.compile(r"[“「\"]([^”」\"]{4,})[”」\"]", re.DOTALL)
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)、．])\s+")
 _CLAUSE = re.compile(r"[，,；;：:。！？!?\n]+")
@@ -53,7 +55,7 @@ def find_evidence(statement: str, passage: Passage, question: str, similarity: S
     support = _support(features(said), features(context), features(question))
     if support < ENOUGH:
         return None
-    return _window(said, passage.text, support)
+    return _window(said, passage, question, support)
 
 
 def _support(said: frozenset[str], source: frozenset[str], asked: frozenset[str]) -> float:
@@ -74,23 +76,31 @@ def _verbatim(said: str, text: str) -> tuple[int, int] | None:
     return None
 
 
-def _window(said: str, text: str, support: float) -> Evidence | None:
-    """The shortest run of sentences that covers the statement nearly as well as the best run does."""
-    wanted, stated = features(said), numbers(said)
+def _window(said: str, passage: Passage, question: str, support: float) -> Evidence | None:
+    """The shortest run of sentences that covers the statement nearly as well as the best run, and all its numbers.
+
+    What the closest clause denies, the statement must deny, too.
+    """
+    text, wanted = passage.text, features(said)
+    stated = numbers(said) - numbers(question) - numbers("\n".join((passage.title, *passage.heading)))
     spans = sentences(text)
-    scored: list[tuple[float, int, int]] = []
-    for first in range(len(spans)):
-        for last in range(first, min(first + _WINDOW, len(spans))):
-            start, end = spans[first][0], spans[last][1]
-            window = text[start:end]
-            if negated(said) == negated(_closest_clause(wanted, window)):
-                score = coverage(wanted, features(window)) + 0.5 * coverage(stated, numbers(window))
-                scored.append((score, start, end))
-    best = max((score for score, _, _ in scored), default=0.0)
-    if not best:
+    runs = [
+        (spans[first][0], spans[last][1])
+        for first in range(len(spans))
+        for last in range(first, min(first + _WINDOW, len(spans)))
+    ]
+    scored = {
+        (start, end): coverage(wanted, features(text[start:end]))
+        for start, end in runs
+        if stated <= numbers(text[start:end])
+    }
+    best = max(scored.values(), default=0.0)
+    if best < _LEAST_COVERED:
         return None
-    good = [(start, end) for score, start, end in scored if score >= 0.9 * best]
-    start, end = min(good, key=lambda span: (span[1] - span[0], span[0]))
+    good = [run for run, score in scored.items() if score >= 0.9 * best]
+    start, end = min(good, key=lambda run: (run[1] - run[0], run[0]))
+    if negated(said) != negated(_closest_clause(wanted, text[start:end])):
+        return None
     return Evidence(start, end, support)
 
 

@@ -1,0 +1,75 @@
+"""Numbers, denials, overlap, follow-ups and abstentions: the small judges of the question path."""
+
+import pytest
+
+from kbcore.language.negation import negated
+from kbcore.language.numerals import numbers
+from kbcore.language.overlap import coverage, features
+from services.query.abstain import NOTHING_FOUND, abstention
+from services.query.rewrite import rewrite
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("共 3,000 元、三千元、3千元", {"3000"}),
+        ("百分之十五", {"15"}),
+        ("二〇二六年第十二条", {"2026", "12"}),
+        ("五天，统一安排一些人", {"5"}),
+        ("一万二千元，5万元", {"12000", "50000"}),
+        ("3.50%", {"3.5"}),
+        ("Two weeks, one of E1234", {"2"}),
+        ("2024-03-01", {"2024", "3", "1"}),
+        ("没有数字", set()),
+    ],
+)
+def test_numbers_have_one_spelling(text: str, stated: set[str]) -> None:
+    assert numbers(text) == stated
+
+
+@pytest.mark.parametrize(
+    ("text", "denied"),
+    [
+        ("年假可以结转", False),
+        ("年假不可以结转", True),
+        ("费用不超过 500 元", False),
+        ("不得超过 500 元", False),
+        ("并非不可以", False),
+        ("非常重要，无论何时", False),
+        ("未经批准", True),
+        ("Leave cannot be carried over", True),
+        ("no later than March", False),
+        ("It isn't paid", True),
+        ("not only leave", False),
+    ],
+)
+def test_denials(text: str, denied: bool) -> None:
+    assert negated(text) is denied
+
+
+def test_overlap_folds_case_width_and_endings() -> None:
+    assert coverage(features("ＶＰＮ Passwords"), features("the vpn password expires")) == 1.0
+    assert coverage(features("年假结转"), features("年假可以结转")) == pytest.approx(2 / 3)
+    assert coverage(features("的了吗"), features("x")) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("earlier", "question", "standalone"),
+    [
+        ([], "那病假呢？", "那病假呢？"),
+        (["年假可以结转吗？"], "那病假呢？", "年假可以结转吗？ 病假呢？"),
+        (["年假可以结转吗？"], "它什么时候作废？", "年假可以结转吗？ 它什么时候作废？"),
+        (["年假可以结转吗？", "那病假呢？"], "为什么？", "年假可以结转吗？ 病假呢？ 为什么？"),
+        (["年假可以结转吗？"], "差旅报销的住宿标准是多少？", "差旅报销的住宿标准是多少？"),
+        (["How much leave do I get?"], "What about sick leave?", "How much leave do I get? sick leave?"),
+        (["How much leave do I get?"], "Can it be carried over?", "How much leave do I get? Can it be carried over?"),
+        (["How much leave do I get?"], "Who approves business class flights?", "Who approves business class flights?"),
+    ],
+)
+def test_follow_ups_are_joined_to_what_they_follow(earlier: list[str], question: str, standalone: str) -> None:
+    assert rewrite(question, [(asked, "…") for asked in earlier]) == standalone
+
+
+def test_an_abstention_without_documents_names_none() -> None:
+    assert abstention("年假？", NOTHING_FOUND, []) == ("我不知道：在您可以查阅的文档中没有找到相关内容。", ())
+    assert abstention("Leave?", NOTHING_FOUND, [])[0].startswith("I don't know: ")
