@@ -34,6 +34,11 @@ def separate_running_lines(elements: Sequence[Element]) -> list[Element]:
         **dict.fromkeys(_repeated(elements, bottoms), ElementKind.FOOTER),
         **dict.fromkeys(_repeated(elements, tops), ElementKind.HEADER),
     }
+    for places in pages.values():
+        if all(place in marked for place in places):
+            marked = {
+                place: kind for place, kind in marked.items() if place not in places or not _has_words(elements, place)
+            }
     return [part for index, element in enumerate(elements) for part in _split(element, index, marked)]
 
 
@@ -63,6 +68,11 @@ def _shape(line: str) -> str:
     if len(bare) > _LONGEST:
         return ""
     return _ROMAN.sub("0", _DIGITS.sub("0", bare))
+
+
+def _has_words(elements: Sequence[Element], place: Place) -> bool:
+    """Whether a line says more than a page number does; such lines stay if they are all that a page has."""
+    return any(character.isalpha() for character in elements[place[0]].text.split("\n")[place[1]])
 
 
 def _split(element: Element, index: int, marked: dict[Place, ElementKind]) -> Iterator[Element]:

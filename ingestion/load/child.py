@@ -6,6 +6,7 @@ request, answers it, and waits for the next; it ends when stdin does.
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,10 +55,14 @@ def _answer(path: Path, file_name: str, limits: Limits) -> dict[str, object]:
         return error_message(ItemFailed("broken_file", f"The file could not be read ({error.strerror or error})."))
     except Exception as error:  # noqa: BLE001 — the outermost edge: whatever a parser does costs this document only
         return error_message(
-            ItemFailed(
-                "broken_file", f"The file could not be parsed ({type(error).__name__}). Save or export it again."
-            )
+            ItemFailed("parser_error", f"The file could not be parsed ({_place(error)}). Save or export it again.")
         )
+
+
+def _place(error: Exception) -> str:
+    """What went wrong and where, without the document's words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown"
 
 
 def memory_exceeded(limits: Limits) -> ItemFailed:

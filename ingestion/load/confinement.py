@@ -86,4 +86,4 @@ def _audit(event: str, arguments: tuple[object, ...], allowed: str) -> None:
 
 def _is_below(path: object, allowed: str) -> bool:
     text = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
-    return text == os.devnull or os.path.abspath(text).startswith(allowed)
+    return text == os.devnull or f"{os.path.abspath(text)}{os.sep}".startswith(allowed)

@@ -1,8 +1,9 @@
-"""Mail: RFC 5322 messages (eml) and Outlook's (msg). Subject, people, date, then the body; attachments by name."""
+"""Mail (eml, RFC 5322): subject, people, date, then the body; attachments by name only."""
 
 import email
 import email.policy
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from email.message import EmailMessage, MIMEPart
 from pathlib import Path
 
@@ -11,60 +12,65 @@ from ingestion.load.limits import Limits
 from ingestion.load.plain_text import read_text
 from ingestion.load.web_page import read_html
 from kbcore.domain.chunk import Element, ElementKind, Loaded
-from kbcore.domain.media_types import EML, MSG
+from kbcore.domain.media_types import EML
 from kbcore.errors import ItemFailed
 
 _FIELDS = ("From", "To", "Cc", "Date")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def load_eml(path: Path, limits: Limits) -> Loaded:  # noqa: ARG001 — every loader is called the same way
-    """An .eml file."""
-    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A message of either kind. Empty fields are left out of its text."""
+
+    subject: str
+    fields: tuple[tuple[str, str], ...]
+    body: tuple[Element, ...]
+    attachments: tuple[str, ...]
+
+
+def load(path: Path, limits: Limits) -> Loaded:  # noqa: ARG001 — every loader is called the same way
+    """An .eml file. The plain text body is preferred: the HTML one says the same with more decoration."""
+    data = path.read_bytes()
+    if data.startswith(_UTF16) or b"\0" in data[:64]:
+        data = decode(data).encode("utf-8", "replace")
+    message = email.message_from_bytes(data, policy=email.policy.default)
     if not isinstance(message, EmailMessage) or not message.keys():
         raise ItemFailed("broken_file", "The mail has no header. Export it again.")
-    fields = [(name, _field(message, name)) for name in _FIELDS]
-    subject = _field(message, "Subject")
-    body = message.get_body(("plain", "html"))
-    body = message.get_body(("html", "plain")) if body is None or not _content(body).strip() else body
-    texts = _body(_content(body), body.get_content_subtype() == "html") if body is not None else ()
-    attachments = [part.get_filename() or "" for part in message.iter_attachments()] if message.is_multipart() else []
-    return Loaded(tuple(_elements(subject, fields, texts, attachments)), EML, title=subject or None)
+    part = message.get_body(("plain", "html"))
+    if part is None or not _content(part).strip():
+        part = message.get_body(("html", "plain"))
+    mail = Mail(
+        subject=_field(message, "Subject"),
+        fields=tuple((name, _field(message, name)) for name in _FIELDS),
+        body=read_body(_content(part), is_html=part.get_content_subtype() == "html") if part is not None else (),
+        attachments=tuple(attached.get_filename() or "" for attached in _attachments(message)),
+    )
+    return Loaded(tuple(elements_of(mail)), EML, title=mail.subject or None)
 
 
-def load_msg(path: Path, limits: Limits) -> Loaded:  # noqa: ARG001
-    """An Outlook .msg file."""
-    from oxmsg import Message  # noqa: PLC0415 — only for this format
-
-    try:
-        message = Message.load(str(path))
-        to = "; ".join(f"{recipient.name} <{recipient.email_address}>" for recipient in message.recipients)
-        sent = message.sent_date.isoformat(sep=" ") if message.sent_date else ""
-        fields = [("From", message.sender or ""), ("To", to), ("Date", sent)]
-        subject, plain, rich = message.subject or "", message.body or "", message.html_body or ""
-        attachments = [attachment.file_name or "" for attachment in message.attachments]
-    except (OSError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
-        raise ItemFailed("broken_file", f"The message is damaged ({type(error).__name__}). Export it again.") from None
-    texts = _body(plain, False) if plain.strip() else _body(rich, True)
-    return Loaded(tuple(_elements(subject, fields, texts, attachments)), MSG, title=subject or None)
-
-
-def _elements(
-    subject: str, fields: list[tuple[str, str]], body: tuple[Element, ...], attachments: list[str]
-) -> Iterator[Element]:
-    if subject:
-        yield Element(ElementKind.HEADING, subject, depth=1)
-    envelope = "\n".join(f"{name}: {value}" for name, value in fields if value)
+def elements_of(mail: Mail) -> Iterator[Element]:
+    """The text of a message, its subject as the heading of everything."""
+    if mail.subject:
+        yield Element(ElementKind.HEADING, mail.subject, depth=1)
+    envelope = "\n".join(f"{name}: {value}" for name, value in mail.fields if value)
     if envelope:
         yield Element(ElementKind.TEXT, envelope)
-    for element in body:
-        deeper = (element.depth or 1) + 1 if element.kind is ElementKind.HEADING else None
-        yield Element(element.kind, element.text, element.page, deeper)
-    if any(attachments):
-        yield Element(ElementKind.TEXT, "Attachments (not read): " + ", ".join(name for name in attachments if name))
+    for element in mail.body:
+        is_heading = element.kind is ElementKind.HEADING
+        yield replace(element, depth=(element.depth or 1) + 1) if is_heading else element
+    names = [name for name in mail.attachments if name]
+    if names:
+        yield Element(ElementKind.TEXT, f"Attachments (not read): {', '.join(names)}")
 
 
-def _body(text: str, is_html: bool) -> tuple[Element, ...]:
+def read_body(text: str, *, is_html: bool) -> tuple[Element, ...]:
+    """The elements of a body."""
     return read_html(text)[0] if is_html else tuple(read_text(text))
+
+
+def _attachments(message: EmailMessage) -> list[MIMEPart]:
+    return list(message.iter_attachments()) if message.is_multipart() else []
 
 
 def _field(message: EmailMessage, name: str) -> str:

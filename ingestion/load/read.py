@@ -29,8 +29,8 @@ LOADERS: dict[str, tuple[str, str]] = {
     known.XLSX: ("workbook", "load"),
     known.ODT: ("opendocument", "load"),
     known.EPUB: ("epub", "load"),
-    known.EML: ("mail", "load_eml"),
-    known.MSG: ("mail", "load_msg"),
+    known.EML: ("mail", "load"),
+    known.MSG: ("outlook", "load"),
 }
 """Media type → module beside this one, and its function; imported when first needed."""
 

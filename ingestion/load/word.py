@@ -2,14 +2,14 @@
 
 import zipfile
 from pathlib import Path
-from typing import Any
 
 from ingestion.load import offline
 from ingestion.load.archive import open_archive
 from ingestion.load.headings import heading_depth
 from ingestion.load.limits import Limits
-from ingestion.load.notes import read_notes
+from ingestion.load.office import ordinary_copy
 from ingestion.load.partitioned import LANGUAGES, converted, styled
+from ingestion.load.word_extras import read_boxes_and_notes
 from kbcore.domain.chunk import Element, ElementKind, Loaded
 from kbcore.domain.media_types import DOCX
 from kbcore.errors import ItemFailed
@@ -21,18 +21,38 @@ _MOST_HEADINGS = 0.4
 def load(path: Path, limits: Limits) -> Loaded:
     """A .docx file: styles say what is a heading; where a document uses none, its wording does.
 
-    Footnotes and endnotes follow at the end. Headers and footers come marked as such.
+    Text boxes, footnotes and endnotes follow at the end. Headers and footers come marked as such.
     """
-    with open_archive(path, limits.max_expansion) as archive:
-        notes = read_notes(archive)
+    try:
+        with open_archive(path, limits.max_expansion) as archive, ordinary_copy(archive, path) as copy:
+            elements, title = _read(copy)
+            with zipfile.ZipFile(copy) as ordinary:
+                extras = read_boxes_and_notes(ordinary)
+    except _damage() as error:
+        raise ItemFailed(
+            "broken_file", f"The document is damaged ({type(error).__name__}). Open it in Word and save it again."
+        ) from None
+    if not any(element.kind is ElementKind.HEADING for element in elements):
+        elements = _with_headings(elements)
+    return Loaded((*elements, *extras), DOCX, title=title)
+
+
+def _read(path: Path) -> tuple[list[Element], str | None]:
     offline.prepare()
-    from docx.opc.exceptions import PackageNotFoundError  # noqa: PLC0415 — heavy
-    from lxml.etree import LxmlError  # noqa: PLC0415
+    import docx  # noqa: PLC0415 — heavy
     from unstructured.partition.docx import partition_docx  # noqa: PLC0415
 
-    try:
-        found = partition_docx(filename=str(path), languages=LANGUAGES)
-    except (
+    elements = converted(partition_docx(filename=str(path), languages=LANGUAGES), styled)
+    title = str(docx.Document(str(path)).core_properties.title or "")
+    return elements, " ".join(title.split()) or None
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """What python-docx raises on files that are not as they should be."""
+    from docx.opc.exceptions import PackageNotFoundError  # noqa: PLC0415 — heavy
+    from lxml.etree import LxmlError  # noqa: PLC0415
+
+    return (
         PackageNotFoundError,
         LxmlError,
         zipfile.BadZipFile,
@@ -40,14 +60,8 @@ def load(path: Path, limits: Limits) -> Loaded:
         ValueError,
         AttributeError,
         TypeError,
-    ) as error:
-        raise ItemFailed(
-            "broken_file", f"The document is damaged ({type(error).__name__}). Open it in Word and save it again."
-        ) from None
-    elements = converted(found, styled)
-    if not any(element.kind is ElementKind.HEADING for element in elements):
-        elements = _with_headings(elements)
-    return Loaded((*elements, *notes), DOCX, title=_title(path))
+        EOFError,
+    )
 
 
 def _with_headings(elements: list[Element]) -> list[Element]:
@@ -61,10 +75,3 @@ def _with_headings(elements: list[Element]) -> list[Element]:
         element if depth is None else Element(ElementKind.HEADING, element.text, element.page, depth)
         for element, depth in zip(elements, depths, strict=True)
     ]
-
-
-def _title(path: Path) -> str | None:
-    import docx  # noqa: PLC0415 — heavy
-
-    properties: Any = docx.Document(str(path)).core_properties
-    return " ".join((properties.title or "").split()) or None
