@@ -1,0 +1,100 @@
+"""`Idempotency-Key`: carried out once, answered alike ever after."""
+
+import threading
+
+import httpx
+import pytest
+
+from kbcore.errors import Conflict
+from kbcore.metadata import idempotency
+from kbcore.metadata.database import Database
+from tests.api_server import Api
+
+KEY = {"Idempotency-Key": "k-1"}
+
+
+def test_a_repeated_write_is_answered_from_memory(api: Api) -> None:
+    first = api.admin.post("/v1/spaces", json={"name": "hr"}, headers=KEY)
+    again = api.admin.post("/v1/spaces", json={"name": "hr"}, headers=KEY)
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert "idempotent-replayed" not in first.headers
+    assert again.headers["idempotent-replayed"] == "true"
+    assert len(api.admin.get("/v1/spaces").json()["items"]) == 1
+
+
+def test_a_repeated_upload_makes_one_document_whatever_the_boundary(api: Api) -> None:
+    api.space("hr")
+    bodies = [
+        api.admin.post("/v1/documents", data={"space": "hr"}, files={"file": ("a.txt", b"x")}, headers=KEY)
+        for _ in range(2)
+    ]
+    assert bodies[0].json() == bodies[1].json()
+    assert [response.status_code for response in bodies] == [202, 202]
+    assert api.admin.get("/v1/ledger").json()["totals"]["received"] == 1
+
+
+@pytest.mark.parametrize("second", [{"json": {"name": "other"}}, {"json": {"name": "hr", "title": "t"}}])
+def test_one_key_is_one_request(api: Api, second: dict[str, object]) -> None:
+    api.admin.post("/v1/spaces", json={"name": "hr"}, headers=KEY).raise_for_status()
+    refused = api.admin.request("POST", "/v1/spaces", headers=KEY, **second)
+    assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
+    other_route = api.admin.post("/v1/groups", json={"name": "hr"}, headers=KEY)
+    assert other_route.json()["code"] == "idempotency_key_reused"
+
+
+def test_keys_belong_to_their_callers(api: Api) -> None:
+    other = api.person("boss", is_admin=True)
+    api.admin.post("/v1/groups", json={"name": "a"}, headers=KEY).raise_for_status()
+    assert other.post("/v1/groups", json={"name": "b"}, headers=KEY).status_code == 201
+
+
+def test_a_refused_write_may_be_repeated(api: Api) -> None:
+    api.admin.post("/v1/groups", json={"name": "a"}).raise_for_status()
+    assert api.admin.post("/v1/groups", json={"name": "a"}, headers=KEY).status_code == 409
+    api.admin.delete("/v1/groups/a").raise_for_status()
+    assert api.admin.post("/v1/groups", json={"name": "a"}, headers=KEY).status_code == 201
+
+
+def test_a_secret_is_not_kept_for_replays(api: Api) -> None:
+    body = {"user": "admin", "name": "k"}
+    first = api.admin.post("/v1/api-keys", json=body, headers=KEY).json()
+    again = api.admin.post("/v1/api-keys", json=body, headers=KEY).json()
+    assert first["key"].startswith("zk_")
+    assert again == {**first, "key": None}
+
+
+def test_a_write_with_an_empty_answer_is_repeated_too(api: Api) -> None:
+    api.admin.post("/v1/groups", json={"name": "a"}).raise_for_status()
+    assert [api.admin.delete("/v1/groups/a", headers=KEY).status_code for _ in range(2)] == [204, 204]
+    assert api.admin.delete("/v1/groups/a").status_code == 404
+
+
+def test_two_at_once_are_carried_out_once(api: Api) -> None:
+    answers: list[httpx.Response] = []
+    token = api.admin.headers["authorization"].removeprefix("Bearer ")
+    clients = [api.client(token) for _ in range(6)]
+
+    def post(client: httpx.Client) -> None:
+        answers.append(client.post("/v1/groups", json={"name": "once"}, headers=KEY))
+
+    threads = [threading.Thread(target=post, args=(client,)) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    codes = [answer.status_code for answer in answers]
+    assert set(codes) <= {201, 409}
+    assert 201 in codes
+    assert all(answer.json()["code"] == "idempotency_in_progress" for answer in answers if answer.status_code == 409)
+    assert len(api.admin.get("/v1/groups").json()["items"]) == 1
+
+
+def test_a_key_in_use_is_refused_and_a_rolled_back_one_is_free(database: Database) -> None:
+    with database.begin() as first:
+        assert idempotency.begin(first, "u", "k", b"h") is None
+        with pytest.raises(Conflict) as refusal, database.begin() as second:
+            idempotency.begin(second, "u", "k", b"h")
+        assert refusal.value.code == "idempotency_in_progress"
+        first.rollback()
+    with database.begin() as third:
+        assert idempotency.begin(third, "u", "k", b"h") is None

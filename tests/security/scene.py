@@ -1,0 +1,117 @@
+"""One space, six kinds of caller, and a fresh thing to act on for every call."""
+
+from dataclasses import dataclass, field
+
+import httpx
+
+from kbcore.domain.document import Classification
+from kbcore.domain.ids import new_id
+from kbcore.domain.job import JobState
+from kbcore.errors import ItemFailed
+from kbcore.metadata import conversations, documents, groups, jobs, policies, spaces, users
+from kbcore.metadata.access import resolve_caller
+from kbcore.metadata.tables import generations
+from kbcore.permissions.policy import Grant, Policy, Role
+from services.auth.api_keys import issue_key
+from services.library import upload
+from services.library.upload import StoredFile, Upload
+from tests.api_server import Api
+
+ROLES = ("nobody", "outsider", "reader", "editor", "manager", "admin")
+"""Without a key; a user without a role; three roles in the space; an administrator without a role in it."""
+
+
+@dataclass
+class Scene:
+    """What a call needs to be made for real."""
+
+    api: Api
+    clients: dict[str, httpx.Client] = field(default_factory=dict)
+    user_ids: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def set_up(cls, api: Api) -> "Scene":
+        """People and a key for each; no index, so that searches find nothing and ask nobody."""
+        scene = cls(api)
+        with api.database.begin() as connection:
+            connection.execute(generations.delete())
+            for role in ROLES[1:]:
+                user = users.create_user(
+                    connection,
+                    name=f"{role}-{new_id()}",
+                    display_name=role,
+                    email=None,
+                    clearance=Classification.INTERNAL,
+                    is_admin=role == "admin",
+                )
+                scene.user_ids[role] = user.id
+                scene.clients[role] = api.client(issue_key(connection, user_id=user.id, name=role).token)
+        scene.clients["nobody"] = api.client()
+        return scene
+
+    def space(self) -> str:
+        """A fresh space in which `reader`, `editor` and `manager` have these roles."""
+        allow = frozenset(Grant(f"user:{self.user_ids[role]}", Role(role)) for role in ("reader", "editor", "manager"))
+        with self.api.database.begin() as connection:
+            return spaces.create_space(connection, name=f"s-{new_id()}", title="s", policy=Policy(allow)).id
+
+    def document(self, space_id: str | None = None, external_id: str | None = None) -> str:
+        """A fresh document in a fresh space, uploaded by somebody else, whose bytes are in the blob store."""
+        return self._upload(space_id or self.space(), external_id).document_id
+
+    def job(self, *, failed: bool = False) -> str:
+        """A fresh job of somebody else."""
+        job_id = self._upload(self.space()).job_id
+        assert job_id is not None
+        if failed:
+            with self.api.database.begin() as connection:
+                jobs.finish(
+                    connection, [job_id], JobState.FAILED, stage="failed", reason=ItemFailed("broken_file", "x")
+                )
+        return job_id
+
+    def user(self) -> str:
+        """A fresh user."""
+        with self.api.database.begin() as connection:
+            return users.create_user(
+                connection,
+                name=f"u-{new_id()}",
+                display_name="u",
+                email=None,
+                clearance=Classification.PUBLIC,
+                is_admin=False,
+            ).id
+
+    def group(self, *members: str) -> str:
+        """A fresh group."""
+        with self.api.database.begin() as connection:
+            group = groups.create_group(connection, name=f"g-{new_id()}", title="g")
+            groups.add_members(connection, group.id, members)
+            return group.id
+
+    def key(self) -> str:
+        """A fresh key of a fresh user."""
+        user_id = self.user()
+        with self.api.database.begin() as connection:
+            return issue_key(connection, user_id=user_id, name="k").key.id
+
+    def with_own_policy(self) -> str:
+        """A document whose own policy shuts out everyone who has a role in its space."""
+        document_id = self.document()
+        with self.api.database.begin() as connection:
+            own = policies.intern_policy(connection, Policy(frozenset({Grant("user:nobody", Role.READER)})))
+            documents.update(connection, document_id, own_policy_id=own)
+        return document_id
+
+    def conversation(self, role: str) -> str:
+        """A fresh conversation of this person."""
+        with self.api.database.begin() as connection:
+            return conversations.create(connection, self.user_ids[role], "t")
+
+    def _upload(self, space_id: str, external_id: str | None = None) -> upload.Accepted:
+        blob = self.api.platform.blobs.put([b"content"], max_bytes=100)
+        with self.api.database.begin() as connection:
+            sender = resolve_caller(connection, self.user_ids["admin"])
+            assert sender is not None
+            file = StoredFile("note.txt", blob)
+            return upload.accept(connection, sender, Upload(space=space_id, external_id=external_id), file)

@@ -1,0 +1,137 @@
+"""A thing that may not be seen is answered exactly like a thing that does not exist."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from kbcore.domain.ids import new_id
+from kbcore.metadata import documents, policies
+from kbcore.metadata.database import Database
+from kbcore.permissions.policy import Policy
+from tests.api_server import Api
+from tests.security.scene import Scene
+
+FILE = {"file": ("note.txt", b"text")}
+READS = ("", "/versions", "/versions/1", "/versions/1/content", "/versions/1/chunks", "/policy")
+
+
+@pytest.fixture(scope="module")
+def scene(served_api: tuple[str, FastAPI], migrated_database: Database) -> Iterator[Scene]:
+    """People and a place."""
+    url, app = served_api
+    api = Api(url, app, migrated_database)
+    yield Scene.set_up(api)
+    api.close()
+
+
+def shown(response: httpx.Response) -> tuple[int, Any, dict[str, str]]:
+    """Everything that a caller can compare: status, body and headers, without what differs on every answer."""
+    body = response.json()
+    body.pop("trace_id", None)
+    headers = {name: value for name, value in response.headers.items() if name not in ("x-trace-id", "date")}
+    return response.status_code, body, headers
+
+
+@pytest.mark.parametrize(
+    ("role", "suffix"),
+    [
+        (role, suffix)
+        for role in ("outsider", "reader", "editor", "manager", "admin")
+        for suffix in READS
+        if (role, suffix) != ("admin", "/policy")  # administrators set policies
+    ],
+)
+def test_documents_behind_another_policy_do_not_exist(scene: Scene, role: str, suffix: str) -> None:
+    client = scene.clients[role]
+    hidden = shown(client.get(f"/v1/documents/{scene.with_own_policy()}{suffix}"))
+    assert hidden == shown(client.get(f"/v1/documents/{new_id()}{suffix}"))
+    assert hidden == shown(client.get(f"/v1/documents/nonsense{suffix}"))
+    assert hidden[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "suffix", "send"),
+    [
+        ("PATCH", "", {"json": {"title": "x"}}),
+        ("PATCH", "", {"json": {"classification": "public"}, "headers": {"If-Match": '"9"'}}),
+        ("DELETE", "", {}),
+        ("PUT", "/content", {"files": FILE}),
+        ("PUT", "/policy", {"json": {"allow": [], "deny": []}}),
+        ("PUT", "/policy", {"json": {"allow": [{"principal": "user:nobody-at-all", "role": "reader"}]}}),
+        ("DELETE", "/policy", {}),
+    ],
+)
+def test_changing_a_hidden_document_is_changing_nothing(
+    scene: Scene, method: str, suffix: str, send: dict[str, Any]
+) -> None:
+    client = scene.clients["editor"]
+    hidden = client.request(method, f"/v1/documents/{scene.with_own_policy()}{suffix}", **send)
+    unknown = client.request(method, f"/v1/documents/{new_id()}{suffix}", **send)
+    assert shown(hidden) == shown(unknown)
+    assert hidden.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "send"),
+    [
+        ("GET", "/v1/spaces/{space}", {}),
+        ("PATCH", "/v1/spaces/{space}", {"json": {"title": "x"}}),
+        ("DELETE", "/v1/spaces/{space}", {}),
+        ("GET", "/v1/spaces/{space}/policy", {}),
+        ("PUT", "/v1/spaces/{space}/policy", {"json": {"allow": []}}),
+        ("GET", "/v1/documents?space={space}", {}),
+        ("GET", "/v1/ledger?space={space}", {}),
+        ("POST", "/v1/documents", {"files": FILE, "data": {"space": "{space}"}}),
+        ("POST", "/v1/search", {"json": {"query": "?", "spaces": ["{space}"]}}),
+        ("POST", "/v1/ask", {"json": {"question": "?", "spaces": ["{space}"]}}),
+    ],
+)
+def test_spaces_of_others_do_not_exist(scene: Scene, method: str, path: str, send: dict[str, Any]) -> None:
+    def call(space: str) -> tuple[int, Any, dict[str, str]]:
+        filled = with_space(send, space)
+        return shown(scene.clients["outsider"].request(method, path.format(space=space), **filled))
+
+    assert call(scene.space()) == call(new_id()) == call("no-such-space")
+
+
+def test_jobs_of_others_do_not_exist(scene: Scene) -> None:
+    for method, suffix in (("GET", ""), ("GET", "/events"), ("POST", "/cancel"), ("POST", "/retry")):
+        client = scene.clients["reader"]
+        hidden = shown(client.request(method, f"/v1/jobs/{scene.job()}{suffix}"))
+        assert hidden == shown(client.request(method, f"/v1/jobs/{new_id()}{suffix}"))
+        assert hidden[0] == 404
+
+
+def test_a_classification_above_the_clearance_hides_a_document(scene: Scene) -> None:
+    document = scene.document()
+    editor = scene.clients["editor"]
+    assert editor.get(f"/v1/documents/{document}").status_code == 200
+    with scene.api.database.begin() as connection:
+        documents.update(connection, document, classification=3)
+    assert shown(editor.get(f"/v1/documents/{document}")) == shown(editor.get(f"/v1/documents/{new_id()}"))
+
+
+def test_an_external_id_of_a_hidden_document_says_only_that_it_is_taken(scene: Scene) -> None:
+    space = scene.space()
+    document = scene.document(space, "plan")
+    with scene.api.database.begin() as connection:
+        documents.update(connection, document, own_policy_id=policies.intern_policy(connection, Policy()))
+    answer = scene.clients["editor"].post("/v1/documents", data={"space": space, "external_id": "plan"}, files=FILE)
+    assert (answer.status_code, answer.json()["code"]) == (409, "external_id_taken")
+    assert document not in answer.text
+
+
+def with_space(send: dict[str, Any], space: str) -> dict[str, Any]:
+    """The request with the space filled in."""
+    filled: dict[str, Any] = {}
+    for name, value in send.items():
+        if isinstance(value, dict):
+            filled[name] = with_space(value, space)
+        elif isinstance(value, list):
+            filled[name] = [space if item == "{space}" else item for item in value]
+        else:
+            filled[name] = space if value == "{space}" else value
+    return filled
