@@ -18,13 +18,14 @@ PROBLEM_JSON = "application/problem+json"
 
 _log = structlog.get_logger(__name__)
 
-_CODES_OF_STATUS = {
+CODES_OF_STATUS = {
     400: "invalid_request",
     404: "route_not_found",
     405: "method_not_allowed",
     413: "payload_too_large",
     415: "unsupported_media_type",
 }
+"""The codes of errors that the framework raises, by HTTP status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 def _from_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = _CODES_OF_STATUS.get(error.status_code, f"http_{error.status_code}")
+    code = CODES_OF_STATUS.get(error.status_code, f"http_{error.status_code}")
     title = HTTPStatus(error.status_code).phrase
     return respond(request, Problem(error.status_code, code, title, error.detail, headers=error.headers or {}))
 

@@ -28,7 +28,6 @@ def is_problem(response: httpx.Response, status: int, code: str) -> None:
 
 def test_unknown_routes_and_methods(api: Api) -> None:
     is_problem(api.admin.get("/v1/nothing"), 404, "route_not_found")
-    is_problem(api.admin.get("/v1/documents/"), 404, "document_not_found")
     refused = api.admin.post("/v1/ledger")
     is_problem(refused, 405, "method_not_allowed")
     assert refused.headers["allow"] == "GET"
@@ -37,7 +36,7 @@ def test_unknown_routes_and_methods(api: Api) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("POST", "/v1/users", {"name": SECRET + "\x00", SECRET: 1}),
+        ("POST", "/v1/users", {"name": SECRET + "\x00", "unexpected": SECRET}),
         ("POST", "/v1/users", {"name": "ok", "clearance": SECRET}),
         ("POST", "/v1/users", [SECRET]),
         ("POST", "/v1/users", SECRET),
@@ -50,9 +49,7 @@ def test_validation_names_fields_and_repeats_no_values(api: Api, method: str, pa
     response = api.admin.request(method, path, json=body)
     is_problem(response, 422, "validation_failed")
     assert all(set(item) == {"loc", "msg"} for item in response.json()["errors"])
-    values = str([item["msg"] for item in response.json()["errors"]])
-    assert SECRET not in values
-    assert SECRET not in response.json()["detail"] or SECRET in body
+    assert SECRET not in response.text
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b'{"name": "\\ud800"}', b"[" * 100_000, b"null", b"NaN"])
@@ -148,7 +145,7 @@ def test_a_defect_says_nothing_but_its_trace_id(broken: Api) -> None:
 
 def test_metrics_hold_routes_and_numbers_only(api: Api) -> None:
     api.admin.get(f"/v1/documents/{SECRET}")
-    api.admin.request("BREW", "/v1/nothing")
+    api.admin.request("PROPFIND", "/v1/nothing")
     text = api.client().get("/metrics").text
     assert 'route="/v1/documents/{document_id}"' in text
     assert 'method="OTHER"' in text
