@@ -32,6 +32,8 @@ _FREQUENT = frozenset(
     "이는을를의에가은고하다한로사지기아인のにはをたがでてとしれさ"
 )
 _FREQUENT_BONUS = 0.4
+_WESTERN = frozenset("éèàùçâêîôûëïüñöäßáíóúãõåæøœÉÈÀÇÂÊÎÔÜÑÖÄÁÍÓÚÃÕÅÆØ“”‘’„–—…•·«»°€£©®§¿¡\xa0")
+_WESTERN_ENOUGH = 0.9
 _ESCAPED = re.compile(rb"\x1b\$[@AB)]|~\{")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _MOST_CONTROL = 0.01
@@ -77,6 +79,9 @@ def _by_statistics(data: bytes) -> str:
     best = max(scores, key=lambda encoding: scores[encoding])
     if scores[best] >= _ENOUGH:
         return data.decode(best, "replace")
+    western = _strictly(data, "cp1252")
+    if western is not None and _western_share(western) >= _WESTERN_ENOUGH:
+        return western
     import charset_normalizer  # noqa: PLC0415 — most texts never need it
 
     guess = charset_normalizer.from_bytes(data[: 4 * _SAMPLE]).best()
@@ -96,6 +101,12 @@ def _plausibility(sample: bytes, encoding: str) -> float:
     common = sum(1 for character in foreign if _is_common(character, encoding))
     frequent = sum(1 for character in foreign if character in _FREQUENT)
     return common / len(foreign) + _FREQUENT_BONUS * min(1.0, 3 * frequent / len(foreign))
+
+
+def _western_share(text: str) -> float:
+    """How many of the non-ASCII characters Western European languages use every day."""
+    foreign = [character for character in text[:_SAMPLE] if character > "\x7f"]
+    return sum(1 for character in foreign if character in _WESTERN) / max(1, len(foreign))
 
 
 @lru_cache(maxsize=8192)

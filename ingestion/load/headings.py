@@ -1,6 +1,10 @@
 """Headings of texts that do not mark them: plain text, PDF, Word files written without styles."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kbcore.domain.chunk import Element, ElementKind
 
 _LONGEST = 60
 """Characters. A longer line is a paragraph that happens to begin with a number."""
@@ -21,6 +25,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], int], ...] = (
 _DECIMAL = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){0,4})(?:\.|．|、)?(?:\s+|(?=[\u3400-\u9fff]))(?=[A-Z\u3400-\u9fff])")
 _DECIMAL_TOP = 5
 _UNIT = re.compile(r"^\d[\d.]*\s?[年月日天个万亿元%‰号次人名岁周小时分秒倍种类项点]")
+_LISTED = re.compile(r"^(\d{1,3})[.)、．](?!\d)")
 _MARKDOWN = re.compile(r"^(#{1,6})\s+(?=\S)")
 _SENTENCE = re.compile(r"[。！？!?；;，,：:、]$|[.](?<!\d\.)$|[。；！？]")
 
@@ -47,3 +52,20 @@ def marked_depth(line: str) -> int | None:
     """The depth of a line marked in the manner of Markdown (`## Leave`), which people use in plain text too."""
     marked = _MARKDOWN.match(line)
     return len(marked.group(1)) if marked and len(line) <= 2 * _LONGEST else None
+
+
+def demote_runs(elements: Sequence[Element]) -> list[Element]:
+    """Numbered lines that follow each other with nothing between ("1. …", "2. …") are a list, not empty sections."""
+    numbers = [_number(element) for element in elements]
+    found = list(elements)
+    for index, number in enumerate(numbers):
+        before = numbers[index - 1] if index else None
+        after = numbers[index + 1] if index + 1 < len(numbers) else None
+        if number is not None and (before == number - 1 or after == number + 1):
+            found[index] = replace(found[index], kind=ElementKind.LIST_ITEM, depth=None)
+    return found
+
+
+def _number(element: Element) -> int | None:
+    match = _LISTED.match(element.text) if element.kind in (ElementKind.HEADING, ElementKind.LIST_ITEM) else None
+    return int(match.group(1)) if match else None

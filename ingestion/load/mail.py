@@ -66,7 +66,7 @@ def elements_of(mail: Mail) -> Iterator[Element]:
 
 def read_body(text: str, *, is_html: bool) -> tuple[Element, ...]:
     """The elements of a body."""
-    return read_html(text)[0] if is_html else tuple(read_text(text))
+    return read_html(text)[0] if is_html else read_text(text)
 
 
 def _attachments(message: EmailMessage) -> list[MIMEPart]:

@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 from kbcore.settings import silence_telemetry
 
@@ -36,6 +37,17 @@ def prepare() -> None:
     if not _telemetry_opt_out():
         raise RuntimeError("unstructured changed: its telemetry cannot be switched off by DO_NOT_TRACK any more")
     logging.getLogger("unstructured").setLevel(logging.CRITICAL)
+
+
+def prepare_html() -> None:
+    """As `prepare`, and HTML paragraphs of a single character (是, 无, 5) are kept, which the library drops."""
+    prepare()
+    from unstructured.documents.elements import Text  # noqa: PLC0415 — only after `prepare`
+    from unstructured.partition.html import parser  # noqa: PLC0415
+
+    classify: Callable[[str], Any] = parser.derive_element_type_from_text
+    if classify.__module__ != __name__:
+        parser.derive_element_type_from_text = lambda text: classify(text) or (Text if text.strip() else None)
 
 
 def _stand_in_for_spacy() -> None:

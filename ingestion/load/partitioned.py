@@ -1,5 +1,6 @@
 """From `unstructured`'s elements to ours."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -17,6 +18,7 @@ _KINDS = {
 }
 _IGNORED = {"PageBreak", "Image"}
 _BULLET = "- "
+_MARKED = re.compile(r"[-•①-⑳]|[（(]?[0-9A-Za-z一二三四五六七八九十]{1,4}(?:\.\d+)*[.)、．）]")
 
 
 def converted(found: Iterable[Any], is_heading: Callable[[Any], bool]) -> list[Element]:
@@ -46,4 +48,4 @@ def styled(item: Any) -> bool:
 
 def _listed(text: str) -> str:
     """A list item with its mark: its own number, or a dash."""
-    return text if text[:1].isdigit() or text[:1] in "-•（(①②③④⑤⑥⑦⑧⑨⑩" else _BULLET + text
+    return text if _MARKED.match(text) else _BULLET + text

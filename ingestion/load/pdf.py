@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ingestion.load.headings import demote_runs
 from ingestion.load.limits import Limits
 from ingestion.load.pdf_lines import Line, page_lines
 from ingestion.load.pdf_paragraphs import Typography, elements_of
@@ -44,7 +45,10 @@ def load(path: Path, limits: Limits) -> Loaded:
     for number in range(1, pages + 1):
         elements += elements_of([line for line in lines if line.page == number], typography)
     return Loaded(
-        tuple(elements), PDF, title=None if not title or _UNSPEAKING_TITLE.match(title) else title, pages=pages
+        tuple(demote_runs(elements)),
+        PDF,
+        title=None if not title or _UNSPEAKING_TITLE.match(title) else title,
+        pages=pages,
     )
 
 

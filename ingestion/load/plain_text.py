@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ingestion.load.encoding import decode
-from ingestion.load.headings import heading_depth, marked_depth
+from ingestion.load.headings import demote_runs, heading_depth, marked_depth
 from ingestion.load.limits import Limits
 from kbcore.domain.chunk import Element, ElementKind, Loaded
 from kbcore.domain.media_types import TEXT
@@ -18,14 +18,14 @@ _UNDERLINE = re.compile(r"^([=\-~*_])\1{2,}$")
 
 def load(path: Path, limits: Limits) -> Loaded:  # noqa: ARG001 — every loader is called the same way
     """A text file."""
-    return Loaded(tuple(read_text(decode(path.read_bytes()))), TEXT)
+    return Loaded(read_text(decode(path.read_bytes())), TEXT)
 
 
-def read_text(text: str) -> Iterator[Element]:
+def read_text(text: str) -> tuple[Element, ...]:
     """The elements of a plain text. A paragraph keeps its line breaks; cleaning decides whether they mean anything."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n\n")
-    for block in _BLANK.split(text):
-        yield from _read_block([line for line in block.split("\n") if line.strip()])
+    blocks = ([line for line in block.split("\n") if line.strip()] for block in _BLANK.split(text))
+    return tuple(demote_runs([element for block in blocks for element in _read_block(block)]))
 
 
 def _read_block(lines: list[str]) -> Iterator[Element]:

@@ -102,7 +102,7 @@ class ParserProcess(AbstractContextManager["ParserProcess"]):
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=_PROJECT,
-            env=_environment(self._folder),
+            env=parser_environment(self._folder),
             start_new_session=True,
         )
         try:
@@ -158,7 +158,8 @@ class ParserProcess(AbstractContextManager["ParserProcess"]):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def parser_environment(folder: Path) -> dict[str, str]:
+    """The environment of a parsing process: what an interpreter needs to start, and none of our secrets."""
     full = child_environment(
         HOME=str(folder),
         TMPDIR=str(folder),

@@ -25,6 +25,8 @@ _HIDDEN_STYLE = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|(?:font-size|opacity)\s*:\s*0(?![.\d])", re.IGNORECASE
 )
 _PARAGRAPHS = ("dt", "dd", "figcaption", "caption", "summary", "legend", "label")
+_CONTAINERS = ("details", "figure", "form", "fieldset")
+"""The library drops these with all that is in them, which on some sites is the whole page."""
 _LAYOUT = ("tbody", "thead", "tfoot", "tr", "td", "th")
 _BLOCKS = ("table", "ul", "ol", "h1", "h2", "h3")
 _DEEPEST = 200
@@ -41,7 +43,7 @@ def load(path: Path, limits: Limits) -> Loaded:  # noqa: ARG001 — every loader
 
 def read_html(markup: str) -> tuple[tuple[Element, ...], str | None]:
     """Elements and title of an HTML text, in reading order; what a reader would not see is left out."""
-    offline.prepare()
+    offline.prepare_html()
     from unstructured.partition.html import partition_html  # noqa: PLC0415 — heavy
 
     tree = _parsed(markup)
@@ -54,6 +56,8 @@ def read_html(markup: str) -> tuple[tuple[Element, ...], str | None]:
     _number_ordered_lists(tree)
     for element in tree.iter(*_PARAGRAPHS):
         element.tag = "p"
+    for element in tree.iter(*_CONTAINERS):
+        element.tag = "div"
     visible = etree.tostring(tree, encoding="unicode", method="html")
     found = partition_html(text=visible, languages=LANGUAGES)
     return tuple(converted(found, styled)), title

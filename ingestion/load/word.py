@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ingestion.load import offline
 from ingestion.load.archive import open_archive
-from ingestion.load.headings import heading_depth
+from ingestion.load.headings import demote_runs, heading_depth
 from ingestion.load.limits import Limits
 from ingestion.load.office import ordinary_copy
 from ingestion.load.partitioned import LANGUAGES, converted, styled
@@ -71,7 +71,9 @@ def _with_headings(elements: list[Element]) -> list[Element]:
     ]
     if sum(depth is not None for depth in depths) > _MOST_HEADINGS * len(elements):
         return elements
-    return [
-        element if depth is None else Element(ElementKind.HEADING, element.text, element.page, depth)
-        for element, depth in zip(elements, depths, strict=True)
-    ]
+    return demote_runs(
+        [
+            element if depth is None else Element(ElementKind.HEADING, element.text, element.page, depth)
+            for element, depth in zip(elements, depths, strict=True)
+        ]
+    )

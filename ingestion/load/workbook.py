@@ -21,9 +21,9 @@ def load(path: Path, limits: Limits) -> Loaded:
     import openpyxl  # noqa: PLC0415 — heavy
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
             sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
             elements = tuple(_elements(sheets, limits))
             title = " ".join((book.properties.title or "").split()) or None
