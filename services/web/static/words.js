@@ -35,7 +35,7 @@ const en = {
   search_in: "In", all_spaces: "all spaces", new_conversation: "New conversation", send: "Ask", stop: "Stop",
   searching: "Searching…", found: "Found {n} passages, answering…", found_none: "Nothing found.",
   empty_title: "What would you like to know?", empty_lead: "For example:",
-  example_1: "How many days of annual leave do I get after six years?", example_2: "How do I reset a forgotten password?",
+  example_1: "What happens in the first ten minutes of a P1 incident?", example_2: "How do I reset a forgotten password?",
   example_3: "出差住酒店，一线城市每晚最多报销多少钱？",
   unknown: "The documents don't say", unknown_searched: "Searched: the documents that you may read", unknown_spaces: "In: {spaces}", nearest: "Nearest documents:",
   sources: "Sources", source: "Source {marker}", version: "Version", page: "page {n}", close: "Close", original: "Download the original",
