@@ -6,7 +6,8 @@ from kbcore.domain.job import Job, JobKind, JobState
 from kbcore.domain.principal import Caller
 from kbcore.errors import Conflict, NotFound
 from kbcore.metadata import jobs, versions
-from kbcore.metadata.spaces import editable_space_ids
+from kbcore.metadata.spaces import editable_space_ids, find_space
+from kbcore.permissions.policy import Role
 
 
 def list_jobs(
@@ -53,4 +54,5 @@ def retry_job(connection: Connection, caller: Caller, job_id: str) -> Job:
 def _sees(connection: Connection, caller: Caller, job: Job) -> bool:
     if caller.is_admin or job.created_by == caller.user_id:
         return True
-    return job.space_id is not None and job.space_id in editable_space_ids(connection, caller)
+    space = None if job.space_id is None else find_space(connection, caller, job.space_id)
+    return space is not None and space.role is not None and space.role.includes(Role.EDITOR)
