@@ -27,6 +27,9 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:  # a full disk, a folder without rights
+        errors.print("[red]zhiku:[/red]", f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        sys.exit(1)
     except Exception as error:  # noqa: BLE001 (the outermost edge: details to a file, one line to the person)
         errors.print("[red]zhiku:[/red]", f"{type(error).__name__}; details: {_keep(traceback.format_exc())}")
         sys.exit(70)

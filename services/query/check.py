@@ -8,6 +8,7 @@ from kbcore.domain.principal import Caller
 from kbcore.language.weights import coverage
 from kbcore.metadata.passages import confirm
 from kbcore.metadata.standpoint import LiveIndex, Standpoint
+from kbcore.observability.metrics import search_hits_refused
 from services.query.found import Candidates, QueryVectors
 from services.query.request import SearchRequest
 
@@ -24,7 +25,7 @@ def check(
     if not found.chunk_ids:
         return []
     with platform.database.snapshot() as connection:
-        return confirm(
+        passages = confirm(
             connection,
             caller.user_id,
             found.chunk_ids,
@@ -35,6 +36,8 @@ def check(
             space_keys=standpoint.space_keys,
             document_keys=standpoint.document_keys,
         )
+    search_hits_refused.inc(len(found.chunk_ids) - len(passages))
+    return passages
 
 
 def dense_scores(passages: list[Passage], query: QueryVectors) -> dict[str, float]:

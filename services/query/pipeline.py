@@ -14,6 +14,7 @@ from kbcore.errors import Unprocessable
 from kbcore.llm.interface import Usage
 from kbcore.llm.routing import choose
 from kbcore.metadata.standpoint import Standpoint
+from kbcore.observability.metrics import search_stage_seconds
 from services.query.abstain import too_weak
 from services.query.answer import Event, Retrieved
 from services.query.check import check, dense_scores, keyword_scores
@@ -106,6 +107,7 @@ class _Clock:
         """Count the time since the last lap as this stage's."""
         now = perf_counter()
         self._spent[stage] += (now - self._last) * 1000
+        search_stage_seconds.labels(stage).observe(now - self._last)
         self._last = now
 
     def timings(self) -> Timings:

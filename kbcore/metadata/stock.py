@@ -1,0 +1,23 @@
+"""The figures of stock that monitoring shows, read from SQL."""
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from kbcore.metadata.tables import epoch, generations, jobs, versions
+from kbcore.observability import metrics
+
+
+def measure(connection: Connection) -> None:
+    """Set the gauges of stock from the tables."""
+    by_kind = connection.execute(
+        sa.select(jobs.c.kind, jobs.c.state, sa.func.count()).group_by(jobs.c.kind, jobs.c.state)
+    )
+    by_state = connection.execute(sa.select(versions.c.state, sa.func.count()).group_by(versions.c.state))
+    waits = sa.func.extract("epoch", sa.func.now() - sa.func.min(jobs.c.created_at))
+    metrics.set_stock(
+        epoch_value=connection.execute(sa.select(epoch.c.value)).scalar() or 0,
+        rows=connection.execute(sa.select(generations.c.rows).where(generations.c.state == "live")).scalar() or 0,
+        jobs_by_kind_and_state={(kind, state): count for kind, state, count in by_kind},
+        versions_by_state=dict(row.tuple() for row in by_state),
+        oldest_queued_s=float(connection.execute(sa.select(waits).where(jobs.c.state == "queued")).scalar() or 0.0),
+    )
