@@ -135,7 +135,7 @@ def explain(log: Path) -> None:
     elif "No matching distribution" in text:
         remedy = "the package index that pip uses lacks this version; see pip config list"
     elif "error: command" in text or "compiler" in text:
-        remedy = "no wheel fits this system and there is no compiler; use Linux or macOS on x86-64 or arm64"
+        remedy = "a package has no wheel for this system and there is no compiler; use Linux on x86-64, or install a C compiler"
     else:
         remedy = f"all that pip said is in {log}"
     stop("pip could not install the packages:\n  " + "\n  ".join(errors), remedy)
