@@ -10,6 +10,8 @@ from kbcore.domain.chunk import ElementKind, Loaded
 from kbcore.domain.media_types import MARKDOWN
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?P<fields>.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_DEEPEST = 100
+"""Levels of lists and quotes; the library drops what is deeper (its own default is 20, ten nested lists)."""
 _TITLE = re.compile(r"^title:[ \t]*(['\"]?)(?P<title>.+?)\1[ \t]*$", re.MULTILINE)
 
 
@@ -20,7 +22,11 @@ def load(path: Path, limits: Limits) -> Loaded:  # noqa: ARG001 — every loader
     text = decode(path.read_bytes()).replace("\r\n", "\n")
     front = _FRONT_MATTER.match(text)
     stated = _TITLE.search(front["fields"]) if front else None
-    markup = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text[front.end() :] if front else text)
+    markup = (
+        MarkdownIt("commonmark", {"maxNesting": _DEEPEST})
+        .enable(["table", "strikethrough"])
+        .render(text[front.end() :] if front else text)
+    )
     elements, _ = read_html(markup)
     tops = [element for element in elements if element.kind is ElementKind.HEADING and element.depth == 1]
     first = tops[0].text if len(tops) == 1 and elements[0] is tops[0] else None

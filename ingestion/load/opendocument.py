@@ -54,7 +54,7 @@ def _elements(parent: etree._Element, *, in_list: bool = False) -> Iterator[Elem
                 yield Element(ElementKind.LIST_ITEM, f"- {text}") if in_list else Element(ElementKind.TEXT, text)
         elif node.tag == f"{_TABLE}table":
             yield Element(ElementKind.TABLE, table_text(_rows(node)))
-        elif node.tag not in _UNREAD:
+        elif isinstance(node.tag, str) and node.tag not in _UNREAD:
             yield from _elements(node, in_list=in_list or node.tag == f"{_TEXT}list")
 
 
@@ -76,7 +76,7 @@ def _text(node: etree._Element) -> str:
             parts.append(" ")
         elif child.tag in (f"{_TEXT}tab", f"{_TEXT}line-break"):
             parts.append("\n" if child.tag.endswith("break") else " ")
-        elif child.tag not in _UNREAD:
+        elif isinstance(child.tag, str) and child.tag not in _UNREAD:
             parts.append(_text(child))
         parts.append(child.tail or "")
     return "".join(parts)

@@ -27,11 +27,12 @@ from ingestion.load.frames import (
 from ingestion.load.limits import Limits
 from kbcore.domain.chunk import Loaded
 from kbcore.errors import ConfigurationError, ItemFailed
-from kbcore.settings import ParsingSettings, child_environment
+from kbcore.settings import QUIET, ParsingSettings, child_environment
 
 _START_TIMEOUT_S = 60.0
 _DOCUMENTS = 200
 """A process is replaced after so many, whatever leaked."""
+_LEAST_MEMORY = 512 * 2**20
 _RSS_BYTES = 700 * 2**20
 """Or when it has kept so much memory after a document."""
 _READ_BYTES = 1 << 20
@@ -49,6 +50,8 @@ class ParserProcess(AbstractContextManager["ParserProcess"]):
     """
 
     def __init__(self, settings: ParsingSettings) -> None:
+        if 0 < settings.memory_bytes < _LEAST_MEMORY:
+            raise ConfigurationError(f"parsing.memory_bytes must be at least {_LEAST_MEMORY} (512 MiB), or 0: no limit")
         self._limits = Limits(**{name: getattr(settings, name) for name in Limits.__dataclass_fields__})
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
@@ -59,20 +62,25 @@ class ParserProcess(AbstractContextManager["ParserProcess"]):
         """What is in the file; `file_name` is what its owner calls it.
 
         Raises `ItemSkipped` or `ItemFailed`; besides the codes of the loaders: parse_timeout, parse_memory,
-        parser_crashed. After any of them the next document is loaded as if nothing had happened.
+        parser_crashed. After any of them the next document is loaded as if nothing had happened. A document that
+        crashes a process used before gets a second chance in a fresh one: it may not have been the culprit.
         """
         with self._lock:
-            process = self._started()
-            self._documents += 1
-            deadline = time.monotonic() + self._limits.timeout_s
             try:
-                return parse_answer(self._exchange(process, str(path.resolve()), file_name, deadline))
-            except MalformedAnswerError as error:
-                self._stop()
-                raise ItemFailed("parser_crashed", f"The parser answered nonsense ({error}).") from None
+                try:
+                    return self._load(path, file_name)
+                except ItemFailed as crash:
+                    if crash.code != "parser_crashed" or self._documents <= 1:
+                        raise
+                    return self._load(path, file_name)
             finally:
                 if self._documents >= _DOCUMENTS or _resident_bytes(self._process) > _RSS_BYTES:
                     self._stop()
+
+    @property
+    def folder(self) -> str | None:
+        """The process's own temporary folder, while there is one."""
+        return str(self._folder) if self._folder else None
 
     def warm_up(self) -> None:
         """Start the process now rather than with the first document."""
@@ -89,6 +97,16 @@ class ParserProcess(AbstractContextManager["ParserProcess"]):
     ) -> None:
         """Close."""
         self.close()
+
+    def _load(self, path: Path, file_name: str) -> Loaded:
+        process = self._started()
+        self._documents += 1
+        deadline = time.monotonic() + self._limits.timeout_s
+        try:
+            return parse_answer(self._exchange(process, str(path.resolve()), file_name, deadline))
+        except MalformedAnswerError as error:
+            self._stop()
+            raise ItemFailed("parser_crashed", f"The parser answered nonsense ({error}).") from None
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:
@@ -111,9 +129,8 @@ class ParserProcess(AbstractContextManager["ParserProcess"]):
             ready = {}
         if not ready.get("ready"):
             self._stop()
-            raise ConfigurationError(
-                "the parsing process does not start; parsing.memory_bytes may be too small (it needs 512 MiB at least)"
-            )
+            command = f"{sys.executable} -m ingestion.load.child {tempfile.gettempdir()} 0"
+            raise ConfigurationError(f"the parsing process does not start; to see why, run: {command}")
         return self._process
 
     def _exchange(self, process: subprocess.Popen[bytes], path: str, file_name: str, deadline: float) -> dict[str, Any]:
@@ -160,18 +177,18 @@ class ParserProcess(AbstractContextManager["ParserProcess"]):
 
 def parser_environment(folder: Path) -> dict[str, str]:
     """The environment of a parsing process: what an interpreter needs to start, and none of our secrets."""
-    full = child_environment(
-        HOME=str(folder),
-        TMPDIR=str(folder),
-        XDG_CACHE_HOME=str(folder),
-        OMP_NUM_THREADS="1",
-        OPENBLAS_NUM_THREADS="1",
-        PYTHONDONTWRITEBYTECODE="1",
-        PYTHONHASHSEED="0",
-        PYTHONUTF8="1",
-    )
-    own = {name for name in full if name not in os.environ or full[name] != os.environ[name]}
-    return {name: value for name, value in full.items() if name in own or name in _INHERITED}
+    own = {
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "XDG_CACHE_HOME": str(folder),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONUTF8": "1",
+    }
+    kept = {*_INHERITED, *QUIET, *own}
+    return {name: value for name, value in child_environment(**own).items() if name in kept}
 
 
 def _read_message(process: subprocess.Popen[bytes], deadline: float, longest: int) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def read_html(markup: str) -> tuple[tuple[Element, ...], str | None]:
     title = " ".join((tree.findtext(".//title") or "").split()) or None
     _drop_unseen(tree)
     _unwrap_layout_tables(tree)
+    _lift_captions(tree)
     _expand_merged_cells(tree)
     _number_ordered_lists(tree)
     for element in tree.iter(*_PARAGRAPHS):
@@ -70,6 +71,9 @@ def _parsed(markup: str) -> html.HtmlElement | None:
     except etree.ParserError:
         return None
     _flatten(tree)
+    body = tree.find("body")
+    for stray in [child for child in tree if body is not None and child.tag not in ("head", "body")]:
+        body.append(stray)
     return tree
 
 
@@ -105,6 +109,13 @@ def _unwrap_layout_tables(tree: html.HtmlElement) -> None:
         if holds_blocks or table.get("role") == "presentation" or max(widths, default=0) <= 1:
             for part in (table, *own):
                 part.tag = "div"
+
+
+def _lift_captions(tree: html.HtmlElement) -> None:
+    for caption in list(tree.iter("caption")):
+        table = next(caption.iterancestors("table"), None)
+        if table is not None:
+            table.addprevious(caption)
 
 
 def _expand_merged_cells(tree: html.HtmlElement) -> None:
