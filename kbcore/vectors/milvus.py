@@ -79,8 +79,9 @@ class MilvusStore:
         self._dimensions.pop(collection, None)
 
     def load(self, collection: str) -> None:
-        """Load a collection; searches do it themselves when they find that it is not."""
+        """Load and warm a collection. Searches load it themselves, but the first of them then takes long on Lite."""
         self._connection.run(lambda client: client.load_collection(collection, timeout=WRITE_TIMEOUT_S))
+        self._warm(collection)
 
     def upsert(self, collection: str, rows: Sequence[VectorRow]) -> None:
         """Write rows in batches; of rows with the same key the last one counts."""
@@ -156,6 +157,7 @@ class MilvusStore:
         """Seal the growing segment and let the server index it."""
         with _WRITING:
             self._connection.run(lambda client: client.flush(collection, timeout=WRITE_TIMEOUT_S))
+        self._warm(collection)
 
     def ping(self) -> None:
         """Ask the server for its version."""
@@ -190,6 +192,23 @@ class MilvusStore:
         best = {hit[field.KEY]: float(hit["distance"]) for hit in reversed(found[0])}
         ranked = sorted(best.items(), key=lambda item: (-item[1], item[0]))
         return [VectorHit(key, score) for key, score in ranked[:limit]]
+
+    def _warm(self, collection: str) -> None:
+        """Let Lite build the sparse indexes of new segments now: it would do so in somebody's first search."""
+        if self.profile.builds_sparse_late:
+            self._connection.run(
+                lambda client: client.search(
+                    collection,
+                    [{RESERVED_TERM: 1.0}],
+                    anns_field=field.SPARSE,
+                    filter=field.everything(),
+                    limit=1,
+                    output_fields=[field.KEY],
+                    search_params={"metric_type": METRIC},
+                    timeout=WRITE_TIMEOUT_S,
+                ),
+                collection=collection,
+            )
 
     def _present(self, collection: str, chunk_ids: Collection[str]) -> list[str]:
         """The keys among these that exist; a partial upsert of a missing row would be refused."""

@@ -25,6 +25,7 @@ class IndexProfile:
     widths: tuple[int, ...]
     consistency: str
     waits_for_visibility: bool
+    builds_sparse_late: bool
 
     def search_params(self, width: int, limit: int) -> dict[str, Any]:
         """The `search_params` of a dense search of this width for `limit` hits; a width below the limit is refused."""
@@ -39,6 +40,7 @@ LITE = IndexProfile(
     widths=(1024,),  # >= nlist: every list is probed, so the search is exact under any filter
     consistency="Strong",  # free there: Lite always reads its own writes
     waits_for_visibility=False,
+    builds_sparse_late=True,
 )
 
 SERVER = IndexProfile(
@@ -49,6 +51,7 @@ SERVER = IndexProfile(
     widths=(256, 2048, 32768),
     consistency="Bounded",  # Strong waits for the next time tick, about 200 ms
     waits_for_visibility=True,
+    builds_sparse_late=False,
 )
 
 
