@@ -50,7 +50,7 @@ def command(
         if as_json:
             out.print_json(data={"url": state.url, "pid": state.supervisor.pid, "home": str(settings.home)})
         else:
-            welcome(out, settings, state.addresses, demo=demo, detached=True)
+            welcome(out, settings, state.addresses, demo=demo, detached=True, stop=threading.Event())
     else:
         _serve(settings, demo=demo, quiet=supervised)
 
@@ -81,7 +81,7 @@ def _serve(settings: Settings, *, demo: bool, quiet: bool) -> None:
                 show = threading.Thread(
                     target=welcome,
                     args=(out, settings, supervisor.addresses),
-                    kwargs={"demo": demo, "detached": False},
+                    kwargs={"demo": demo, "detached": False, "stop": stop.event},
                     daemon=True,
                 )
                 show.start()  # beside the watch: a part that dies during the show is restarted

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 
 from rich.console import Console
@@ -11,14 +12,24 @@ from services.cli.credentials import PEOPLE, read_credentials, write_credentials
 from services.supervisor.parts import local_url
 
 
-def welcome(out: Console, settings: Settings, addresses: Mapping[str, str], *, demo: bool, detached: bool) -> None:
-    """Make the first administrator if there is none, run the demo if asked, say where things are."""
+def welcome(
+    out: Console,
+    settings: Settings,
+    addresses: Mapping[str, str],
+    *,
+    demo: bool,
+    detached: bool,
+    stop: threading.Event,
+) -> None:
+    """Make the first administrator if there is none, run the demo if asked, say where things are; until `stop`."""
     url = local_url(settings)
     key = _first_key(settings, addresses)
     if key:
         out.print(f"\nThe administrator's API key, shown now and never again:\n  [bold]{key}[/bold]\n", soft_wrap=True)
     if demo:
-        _demo(out, settings, url, key)
+        _demo(out, settings, url, key, stop)
+    if stop.is_set():
+        return
     out.print(f"[bold]Zhiku is ready:[/bold] {url}", soft_wrap=True)
     out.print(f"  data and logs  {settings.home}", soft_wrap=True)
     out.print(f"  to stop        {'zhiku down' if detached else 'Ctrl-C'}")
@@ -35,7 +46,7 @@ def _first_key(settings: Settings, addresses: Mapping[str, str]) -> str | None:
         database.dispose()
 
 
-def _demo(out: Console, settings: Settings, url: str, new_key: str | None) -> None:
+def _demo(out: Console, settings: Settings, url: str, new_key: str | None, stop: threading.Event) -> None:
     known = read_credentials(settings.home)
     if new_key:
         write_credentials(settings.home, {"url": url, "admin": new_key})
@@ -45,8 +56,11 @@ def _demo(out: Console, settings: Settings, url: str, new_key: str | None) -> No
         )
         return
     shown_before = not new_key and known.keys() >= set(PEOPLE)
-    subprocess.run(  # noqa: S603 (our own words)
+    show = subprocess.Popen(  # noqa: S603 (our own words)
         [sys.executable, "-m", "services.demo", *(["--quiet"] if shown_before else [])],
         env=child_environment(ZHIKU_HOME=str(settings.home), ZHIKU_URL=url),
-        check=False,
     )
+    while show.poll() is None:
+        if stop.wait(0.1):
+            show.terminate()
+            show.wait()
