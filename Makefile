@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo down status doctor test test-browser test-local lint bench docs clean venv venv-dev python
+.PHONY: help run demo down status doctor test test-local lint bench docs clean venv venv-dev venv-local python
 
 help:  ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,8 +36,7 @@ lint: venv-dev  ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-local: venv-dev  ## the tests of the `local` extra: torch and sentence-transformers (0.9 GB more)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements-dev.lock -e '.[local]'
+test-local: venv-local  ## the tests of the `local` extra: torch and sentence-transformers (0.9 GB more)
 	$(BIN)/python -m pytest -m local $(ARGS)
 
 bench: venv-dev  ## the measurements of tests/benchmarks; they print figures and assert nothing
@@ -55,6 +54,9 @@ venv: python
 
 venv-dev: venv
 	@$(PYTHON) deploy/install.py requirements-dev.lock
+
+venv-local: venv-dev
+	@$(PYTHON) deploy/install.py requirements-local.lock
 
 python:
 	@test -n "$(PYTHON)" || { echo "zhiku: no Python found; install Python 3.11, or: make run PYTHON=/path/to/python3.11" >&2; exit 1; }

@@ -24,18 +24,24 @@ def main() -> None:
     """Install the lock file that the first argument names."""
     lock = PROJECT / sys.argv[1]
     stamp = VENV / f".installed-{lock.stem}"
-    wanted = hashlib.sha256(lock.read_bytes() + (PROJECT / "pyproject.toml").read_bytes() + sys.version.encode())
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted.hexdigest():
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == fingerprint(lock):
         return
     check_machine()
     make_venv()
     names = [line for line in lock.read_text(encoding="utf-8").splitlines() if line and line[0] not in "# "]
     print(f"Installing {len(names)} packages from {lock.name} into .venv (once; a few minutes)", flush=True)
+    (VENV / "install.log").unlink(missing_ok=True)
     began = time.monotonic()
     install(["--no-deps", "-r", str(lock)], total=len(names))
     install(["--no-deps", "--no-build-isolation", "-e", str(PROJECT)], total=0)
-    stamp.write_text(wanted.hexdigest(), encoding="utf-8")
+    stamp.write_text(fingerprint(lock), encoding="utf-8")
     print(f"Installed in {time.monotonic() - began:.0f} s", flush=True)
+
+
+def fingerprint(lock: Path) -> str:
+    """What an installation is made from: the lock, pyproject.toml, this Python."""
+    made_from = (lock.read_bytes(), (PROJECT / "pyproject.toml").read_bytes(), sys.version.encode())
+    return hashlib.sha256(b"\0".join(made_from)).hexdigest()
 
 
 def check_machine() -> None:
@@ -135,7 +141,7 @@ def explain(log: Path) -> None:
     elif "No matching distribution" in text:
         remedy = "the package index that pip uses lacks this version; see pip config list"
     elif "error: command" in text or "compiler" in text:
-        remedy = "a package has no wheel for this system and there is no compiler; use Linux on x86-64, or install a C compiler"
+        remedy = "a package has no wheel for this system: use Linux on x86-64, or install a C compiler"
     else:
         remedy = f"all that pip said is in {log}"
     stop("pip could not install the packages:\n  " + "\n  ".join(errors), remedy)
