@@ -165,7 +165,7 @@ def test_readers_see_documents_but_no_place_to_upload(page: Page, product: Produ
     sign_in(page, product.credentials["employee"])
     page.get_by_role("button", name="文档").click()
     expect(page.get_by_role("row", name=re.compile("差旅报销制度"))).to_contain_text("可用")
-    page.get_by_label("空间").select_option("public")
+    page.locator("#documents-space").select_option("public")
     expect(page.locator("#drop")).to_be_hidden()
     expect(page.get_by_role("row", name=re.compile("薪酬范围"))).to_have_count(0)
 
@@ -173,7 +173,7 @@ def test_readers_see_documents_but_no_place_to_upload(page: Page, product: Produ
 def test_an_upload_shows_how_it_ended_and_why_it_failed(page: Page, product: Product) -> None:
     sign_in(page, product.credentials["admin"])
     page.get_by_role("button", name="文档").click()
-    page.get_by_label("空间").select_option("public")
+    page.locator("#documents-space").select_option("public")
     good = {"name": "停车月卡.txt", "mimeType": "text/plain", "buffer": "停车月卡每月 180 元，在行政部办理。".encode()}
     broken = {"name": "坏掉的.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7\nnothing follows"}
     page.locator("#files").set_input_files([good, broken])
