@@ -1,6 +1,5 @@
 """What parsing yields, what is indexed, and what a search returns."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -96,7 +95,10 @@ class VectorStamp:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk that SQL has confirmed this caller may read now; only `kbcore.metadata.passages.confirm` makes these."""
+    """A chunk that SQL has confirmed this caller may read now; only `kbcore.metadata.passages.confirm` makes these.
+
+    `embedding` is float32[dimension] of unit length; `terms` is packed by `kbcore.language.weights`.
+    """
 
     chunk_id: str
     document_id: str
@@ -114,4 +116,4 @@ class Passage:
     effective_from: datetime | None
     effective_to: datetime | None
     embedding: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
-    terms: Mapping[int, float] = field(default_factory=dict, repr=False, compare=False)
+    terms: bytes = field(default=b"", repr=False, compare=False)

@@ -57,6 +57,17 @@ def coverage(question: Mapping[int, float], passage: Mapping[int, float]) -> flo
     return sum(weight * passage.get(term, 0.0) for term, weight in question.items())
 
 
+def packed_coverage(question: Mapping[int, float], packed: bytes) -> float:
+    """`coverage` of a packed passage, without unpacking it: a search scores a hundred of them."""
+    entries = np.frombuffer(packed, dtype=_PACKED)
+    if not len(entries) or not question:
+        return 0.0
+    wanted = np.fromiter(question, dtype="<u4", count=len(question))
+    places = np.minimum(np.searchsorted(entries["term"], wanted), len(entries) - 1)
+    found = np.where(entries["term"][places] == wanted, entries["weight"][places], 0.0)
+    return float(found @ np.fromiter(question.values(), dtype=np.float64, count=len(question)))
+
+
 def pack(weights: Mapping[int, float]) -> bytes:
     """Six bytes a term, in the order of ids; the inverse of `unpack` for what `document_weights` returns."""
     packed = np.fromiter(weights.items(), dtype=_PACKED, count=len(weights))

@@ -23,7 +23,7 @@ PRINCIPALS_CTE = f"""
         UNION ALL SELECT 'user:' || id FROM asker
         UNION ALL SELECT 'group:' || group_id FROM memberships, asker
     ),
-    readable_policies(policy_id) AS (
+    readable_policies(policy_id) AS MATERIALIZED (
         SELECT policy_id FROM policy_entries JOIN principals USING (principal) WHERE role IS NOT NULL
         EXCEPT
         SELECT policy_id FROM policy_entries JOIN principals USING (principal) WHERE role IS NULL

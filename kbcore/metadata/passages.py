@@ -10,26 +10,27 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from kbcore.domain.chunk import Passage
 from kbcore.domain.document import Classification
-from kbcore.language.weights import unpack
 from kbcore.metadata.access import PRINCIPALS_CTE, READABLE
 from kbcore.metadata.standpoint import LiveIndex
 
 # Who may read is resolved afresh in this statement, not taken from the search's start. The narrowing is repeated here,
 # for the index may be wrong about that, too. Effective dates are compared with the time that the search is about.
+# `hits` is materialised, so that the cost is that of the hits, not of the library.
 _CONFIRM = sa.text(f"""
-    WITH RECURSIVE {PRINCIPALS_CTE}
+    WITH RECURSIVE {PRINCIPALS_CTE},
+    hits AS MATERIALIZED (
+        SELECT id, document_id, text, language, terms, embedded_hash FROM chunks
+        WHERE generation_id = :generation_id AND id = ANY(:chunk_ids) AND valid_from <= :epoch AND valid_to > :epoch
+    )
     SELECT DISTINCT ON (c.id) c.id, d.id AS document_id, v.number,
-        CASE WHEN v.number = d.version THEN d.title ELSE v.title END AS title, s.name AS space, c.text,
-        p.page, p.heading, p.start, p.end, d.classification, c.language, d.effective_from, d.effective_to, c.terms,
-        e.vector
-    FROM unnest(CAST(:chunk_ids AS text[])) AS hit(id)
-    JOIN chunks c ON c.generation_id = :generation_id AND c.id = hit.id
-        AND c.valid_from <= :epoch AND c.valid_to > :epoch
+        CASE WHEN v.number = d.version THEN d.title ELSE v.title END AS title, s.name AS space, c.text, p.page, p.heading, p.start, p.end, d.classification, c.language,
+        d.effective_from, d.effective_to, c.terms, e.vector
+    FROM hits c
     JOIN documents d ON d.id = c.document_id
     JOIN spaces s ON s.id = d.space_id
     JOIN versions v ON v.document_id = d.id AND v.valid_from <= :epoch AND v.valid_to > :epoch
-    JOIN version_chunks p ON p.generation_id = c.generation_id AND p.document_id = d.id AND p.version = v.number
-        AND p.chunk_id = c.id
+    JOIN version_chunks p ON p.generation_id = :generation_id AND p.chunk_id = c.id AND p.document_id = d.id
+        AND p.version = v.number
     LEFT JOIN embeddings e ON e.model = :embedding AND e.text_hash = c.embedded_hash
     WHERE {READABLE}
         AND (d.effective_from IS NULL OR d.effective_from <= COALESCE(:at, now()))
@@ -110,5 +111,5 @@ def _passage(row: sa.Row[tuple[object, ...]]) -> Passage:
         effective_from=row.effective_from,
         effective_to=row.effective_to,
         embedding=None if row.vector is None else np.frombuffer(row.vector, dtype="<f4"),
-        terms=unpack(row.terms),
+        terms=row.terms,
     )

@@ -5,7 +5,7 @@ import numpy as np
 from kbcore.bootstrap import Platform
 from kbcore.domain.chunk import Passage
 from kbcore.domain.principal import Caller
-from kbcore.language.weights import coverage
+from kbcore.language.weights import packed_coverage
 from kbcore.metadata.passages import confirm
 from kbcore.metadata.standpoint import LiveIndex, Standpoint
 from kbcore.observability.metrics import search_hits_refused
@@ -24,7 +24,7 @@ def check(
     """The candidates that stand, as SQL has them, in any order. Raises `AclUnavailable`: never a partial answer."""
     if not found.chunk_ids:
         return []
-    with platform.database.snapshot() as connection:
+    with platform.database.statement() as connection:
         passages = confirm(
             connection,
             caller.user_id,
@@ -51,4 +51,4 @@ def dense_scores(passages: list[Passage], query: QueryVectors) -> dict[str, floa
 
 def keyword_scores(passages: list[Passage], query: QueryVectors) -> dict[str, float]:
     """Inner product of the question's terms and each passage's: what the keyword leg computes, for every passage."""
-    return {passage.chunk_id: coverage(query.terms, passage.terms) for passage in passages}
+    return {passage.chunk_id: packed_coverage(query.terms, passage.terms) for passage in passages}

@@ -19,12 +19,12 @@ from services.query.request import Mode
 def stand(
     platform: Platform, caller: Caller, words: list[str], narrowing: Narrowing, as_of: datetime | None
 ) -> Standpoint:
-    """Read rights, epoch, live index, filters and corpus statistics from one snapshot.
+    """Read rights, epoch, live index, filters and corpus statistics in one statement.
 
     Raises `NotFound("space")` for a named space that the caller cannot see, and `Unavailable` if the index was built
     with another embedding model than the one that is configured: their vectors cannot be compared.
     """
-    with platform.database.snapshot() as connection:
+    with platform.database.statement() as connection:
         standpoint = take_standpoint(connection, caller.user_id, narrowing, [term_id(word) for word in words], as_of)
     index = standpoint.index
     if index is not None and index.embedding != platform.embedder.name:

@@ -1,10 +1,14 @@
 """Numbers, denials, overlap, follow-ups and abstentions: the small judges of the question path."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kbcore.language.negation import negated
 from kbcore.language.numerals import numbers
 from kbcore.language.overlap import coverage, features
+from kbcore.language.weights import coverage as weight_coverage
+from kbcore.language.weights import pack, packed_coverage, unpack
 from services.query.abstain import NOTHING_FOUND, abstention
 from services.query.rewrite import rewrite
 
@@ -73,3 +77,13 @@ def test_follow_ups_are_joined_to_what_they_follow(earlier: list[str], question:
 def test_an_abstention_without_documents_names_none() -> None:
     assert abstention("年假？", NOTHING_FOUND, []) == ("我不知道：在您可以查阅的文档中没有找到相关内容。", ())
     assert abstention("Leave?", NOTHING_FOUND, [])[0].startswith("I don't know: ")
+
+
+term_ids = st.integers(1, 50)
+
+
+@given(st.dictionaries(term_ids, st.floats(0.01, 1.0), max_size=20), st.lists(term_ids, unique=True))
+def test_packed_coverage_is_coverage(passage: dict[int, float], asked: list[int]) -> None:
+    question = {term: 1 / len(asked) for term in asked}
+    packed = pack(passage)
+    assert packed_coverage(question, packed) == pytest.approx(weight_coverage(question, unpack(packed)))
