@@ -24,10 +24,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], int], ...] = (
 )
 _DECIMAL = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){0,4})(?:\.|．|、)?(?:\s+|(?=[\u3400-\u9fff]))(?=[A-Z\u3400-\u9fff])")
 _DECIMAL_TOP = 5
-_UNIT = re.compile(r"^\d[\d.]*\s?[年月日天个万亿元%‰号次人名岁周小时分秒倍种类项点]")
+_UNIT = re.compile(r"^\d[\d.]*(?:\s?(?:[倍元万亿%‰岁]|小时|分钟|个月|个工作日)|[年月日天个号次人名周秒种类项点])")
 _LISTED = re.compile(r"^(\d{1,3})[.)、．](?!\d)")
 _MARKDOWN = re.compile(r"^(#{1,6})\s+(?=\S)")
-_SENTENCE = re.compile(r"[。！？!?；;，,：:、]$|[.](?<!\d\.)$|[。；！？]")
+_SENTENCE = re.compile(r"[。！？!?；;，,：:、]$|[.](?<!\d\.)$|[。；！？，]")
 
 
 def heading_depth(line: str) -> int | None:

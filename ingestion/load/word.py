@@ -19,7 +19,8 @@ _MOST_HEADINGS = 0.4
 
 
 def load(path: Path, limits: Limits) -> Loaded:
-    """A .docx file: styles say what is a heading; where a document uses none, its wording does.
+    """A .docx file: styles say what is a heading; where a document uses none (but for its title), its
+    wording does.
 
     Text boxes, footnotes and endnotes follow at the end. Headers and footers come marked as such.
     """
@@ -32,7 +33,7 @@ def load(path: Path, limits: Limits) -> Loaded:
         raise ItemFailed(
             "broken_file", f"The document is damaged ({type(error).__name__}). Open it in Word and save it again."
         ) from None
-    if not any(element.kind is ElementKind.HEADING for element in elements):
+    if sum(element.kind is ElementKind.HEADING for element in elements) <= 1:
         elements = _with_headings(elements)
     return Loaded((*elements, *extras), DOCX, title=title)
 

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -104,6 +106,28 @@ def test_running_headers_and_page_numbers_are_separated_and_counted() -> None:
     assert "员工手册" not in stored.text
     assert "共 4 页" not in stored.text
     assert (counts["header"], counts["footer"]) == (4, 4)
+
+
+@pytest.mark.parametrize(
+    "numeral", [str, ("0", "i", "ii", "iii", "iv", "v", "vi").__getitem__], ids=["arabic", "roman"]
+)
+def test_page_numbers_count_along_with_the_pages(numeral: Callable[[int], str]) -> None:
+    pages = [Element(T, f"正文{'甲乙丙丁'[page - 1]}\n{numeral(page + 2)}", page=page) for page in (1, 2, 3, 4)]
+    _, counts = clean(Loaded(tuple(pages), PDF, pages=4))
+    assert counts == {"text": 4, "footer": 4}
+
+
+def test_lines_that_differ_in_numbers_of_their_own_are_text() -> None:
+    pages = [Element(T, f"住宿标准 {amount} 元\n{page}", page=page) for page, amount in ((1, 300), (2, 500), (3, 900))]
+    stored, counts = clean(Loaded(tuple(pages), PDF, pages=3))
+    assert counts == {"text": 3, "footer": 3}
+    assert "500" in stored.text
+
+
+def test_a_page_that_is_all_running_lines_keeps_its_words() -> None:
+    pages = [Element(T, f"合同 第 {page} 页", page=page) for page in (1, 2, 3)]
+    stored, _ = clean(Loaded(tuple(pages), PDF, pages=3))
+    assert stored.text.count("合同") == 3
 
 
 def test_lines_on_two_pages_only_are_kept() -> None:
