@@ -4,6 +4,7 @@ A fresh interpreter rather than a fork, so that it holds no connection, key or t
 request, answers it, and waits for the next; it ends when stdin does.
 """
 
+import contextlib
 import os
 import sys
 import traceback
@@ -30,6 +31,8 @@ def main() -> None:
         limits = Limits(**message["limits"])
         limit_cpu(limits.timeout_s)
         write_frame(answers, _answer(Path(message["path"]), message["file_name"], limits))
+    with contextlib.suppress(OSError):  # a worker that was killed cannot tidy up; the folder is empty between documents
+        folder.rmdir()
 
 
 def _own_streams() -> tuple[BinaryIO, BinaryIO]:

@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,6 +120,16 @@ def test_memory_is_bounded_and_the_next_document_works(good: Path, tmp_path: Pat
 def test_too_little_memory_names_the_setting() -> None:
     with pytest.raises(ConfigurationError, match=r"parsing\.memory_bytes"):
         ParserProcess(settings(memory_bytes=8 * 2**20))
+
+
+def test_it_ends_with_its_owner_and_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    command = [sys.executable, "-m", "ingestion.load.child", str(folder), "0"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
+    process.communicate()
+    assert process.returncode == 0
+    assert not folder.exists()
 
 
 def test_its_folder_is_removed(good: Path) -> None:
