@@ -127,8 +127,10 @@ class AnswerSettings(_Section):
     """Answering. Thresholds come from `zhiku eval calibrate` on the dev sets; see docs/benchmarks.md."""
 
     passages: int = Field(ge=1)
+    coverage_weight: float = Field(ge=0)
     min_score_zh: float
     min_score_en: float
+    min_score_cross: float
     max_quotes: int = Field(ge=1)
 
 

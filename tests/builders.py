@@ -108,7 +108,7 @@ class Corpus:
         self,
         space: str,
         title: str,
-        text: str,
+        text: str | StoredText,
         *,
         classification: Classification = Classification.INTERNAL,
         tags: Sequence[str] = (),
@@ -134,10 +134,17 @@ class Corpus:
         self.revise(document_id, title, text, publish=publish)
         return document_id
 
-    def revise(self, document_id: str, title: str, text: str, *, publish: bool = True) -> int:
+    def revise(self, document_id: str, title: str, text: str | StoredText, *, publish: bool = True) -> int:
         """The next version of a document."""
-        stored, embedder = stored_text(text), self.platform.embedder
-        pieces = chunk(stored, title=title, count_tokens=embedder.count_tokens, max_tokens=200, min_tokens=30)
+        stored = stored_text(text) if isinstance(text, str) else text
+        embedder, settings = self.platform.embedder, self.platform.settings.chunking
+        pieces = chunk(
+            stored,
+            title=title,
+            count_tokens=embedder.count_tokens,
+            max_tokens=settings.max_tokens,
+            min_tokens=settings.min_tokens,
+        )
         vectors = embedder.embed_passages([piece.embedded_text for piece in pieces])
         hashes = [hashlib.sha256(piece.embedded_text.encode()).digest() for piece in pieces]
         with self.platform.database.begin() as connection:
@@ -160,7 +167,7 @@ class Corpus:
                 stored,
                 media_type="text/plain",
                 title=title,
-                language=detect_language(text),
+                language=detect_language(stored.text),
                 pages=None,
                 element_counts={},
             )

@@ -18,7 +18,7 @@ _LEAD_IN = 40
 """Characters: a line that ends without a full stop and is shorter than this introduces what follows it."""
 _OVERLAP_WEIGHT = 0.15
 _SOURCE_WEIGHT = 0.05
-_WORSE = 0.03
+_WORSE = 0.04
 """How much lower than the best quote's a further quote's score may be: these cosines differ in the second digit."""
 _ENDS = '。！？!?.…；;”」』"）)'
 

@@ -23,8 +23,8 @@ _CONFIRM = sa.text(f"""
         WHERE generation_id = :generation_id AND id = ANY(:chunk_ids) AND valid_from <= :epoch AND valid_to > :epoch
     )
     SELECT DISTINCT ON (c.id) c.id, d.id AS document_id, v.number,
-        CASE WHEN v.number = d.version THEN d.title ELSE v.title END AS title, s.name AS space, c.text, p.page, p.heading, p.start, p.end, d.classification, c.language,
-        d.effective_from, d.effective_to, c.terms, e.vector
+        CASE WHEN v.number = d.version THEN d.title ELSE v.title END AS title, s.name AS space, c.text, p.page,
+        p.heading, p.start, p.end, d.classification, c.language, d.effective_from, d.effective_to, c.terms, e.vector
     FROM hits c
     JOIN documents d ON d.id = c.document_id
     JOIN spaces s ON s.id = d.space_id

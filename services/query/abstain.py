@@ -34,13 +34,23 @@ _TEXT = {
 def too_weak(question: str, ranked: Sequence[Ranked], settings: AnswerSettings) -> str | None:
     """The reason not to answer at all, judged before any model is asked; None if there is evidence.
 
-    The best cosine is compared with a threshold for the question's language (docs/decisions/0011-answers.md).
+    Evidence is the best cosine plus the weighted share of the question's terms that the best passage covers. Where the
+    best passage is in the other language it shares no terms and its cosine is lower, so it has a threshold of its own.
+    Thresholds and what they keep and refuse: docs/decisions/0011-answers.md.
     """
     if not ranked:
         return NOTHING_FOUND
-    cosines = [item.dense for item in ranked if item.dense is not None]
-    threshold = settings.min_score_zh if detect_language(question) == "zh" else settings.min_score_en
-    return EVIDENCE_TOO_WEAK if not cosines or max(cosines) < threshold else None
+    language = detect_language(question)
+    if ranked[0].passage.language != language:
+        return None if _best(ranked[0].dense) >= settings.min_score_cross else EVIDENCE_TOO_WEAK
+    threshold = settings.min_score_zh if language == "zh" else settings.min_score_en
+    evidence = _best(*(item.dense for item in ranked))
+    evidence += settings.coverage_weight * _best(*(item.keyword for item in ranked))
+    return EVIDENCE_TOO_WEAK if evidence < threshold else None
+
+
+def _best(*scores: float | None) -> float:
+    return max((score for score in scores if score is not None), default=0.0)
 
 
 def abstention(question: str, reason: str, ranked: Sequence[Ranked]) -> tuple[str, tuple[str, ...]]:

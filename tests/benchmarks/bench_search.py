@@ -9,11 +9,9 @@ passages in 20 spaces, of which the caller reads 10; the servers are the embedde
 import random
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -23,20 +21,15 @@ from pymilvus import MilvusClient
 
 from kbcore.bootstrap import Platform
 from kbcore.embedding.bundled import BundledEmbedder
-from kbcore.metadata.migrate import upgrade
 from kbcore.metadata.standpoint import Narrowing
-from kbcore.settings import load_settings, silence_telemetry
 from kbcore.vectors import milvus_filter
 from kbcore.vectors.interface import VectorFilter
 from kbcore.vectors.milvus_schema import LITE
 from services.auth.api_keys import issue_key
 from services.query.retrieve import analyse, stand, weigh
-from services.supervisor.milvus import EmbeddedMilvus
-from services.supervisor.postgres import EmbeddedPostgres
-from services.supervisor.sockets import socket_folder
 from tests.builders import Corpus
-from tests.servers import running
 from tests.servers.application import serving
+from tests.servers.embedded import embedded_platform
 
 ROUNDS = 60
 VOCABULARY = """
@@ -59,10 +52,10 @@ class RandomPassages(BundledEmbedder):
 
 def main(rows: int) -> None:
     """Build, measure, print."""
-    silence_telemetry()
     chance = random.Random(1)
     with ExitStack() as stack:
-        platform = stack.enter_context(servers())
+        platform = stack.enter_context(embedded_platform())
+        platform.__dict__["embedder"] = RandomPassages()
         corpus = Corpus.open(platform)
         token = fill(corpus, rows, chance)
         url = stack.enter_context(serving(platform))
@@ -151,25 +144,6 @@ def fill(corpus: Corpus, rows: int, chance: random.Random) -> str:
     with corpus.platform.database.begin() as connection:
         connection.execute(sa.text("ANALYZE"))  # as autovacuum does within a minute
         return issue_key(connection, user_id=caller.user_id, name="bench").token
-
-
-@contextmanager
-def servers() -> Iterator[Platform]:
-    """A platform on embedded servers of its own, in a temporary folder."""
-    with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zhiku-bench-")))
-        postgres = EmbeddedPostgres(home / "postgres", socket_folder(home), durable=False)
-        milvus = EmbeddedMilvus(home / "milvus", socket_folder(home))
-        stack.enter_context(running(postgres.prepare(), home / "postgres.log"))
-        stack.enter_context(running(milvus.prepare(), home / "milvus.log"))
-        settings = load_settings(
-            {"ZHIKU_HOME": str(home), "ZHIKU_DATABASE__URL": postgres.url, "ZHIKU_MILVUS__URI": milvus.uri}
-        )
-        platform = Platform(settings)
-        platform.__dict__["embedder"] = RandomPassages()
-        upgrade(platform.database)
-        yield platform
-        platform.close()
 
 
 if __name__ == "__main__":
