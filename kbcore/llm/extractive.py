@@ -1,26 +1,25 @@
 """The default answer: the sentences that answer best, quoted word for word. Needs no model, invents nothing."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kbcore.language.identifiers import identifiers
 from kbcore.language.overlap import coverage, features
-from kbcore.language.sentences import sentences
 from kbcore.llm.interface import NO_ANSWER, AnswerPart, AnswerRequest, Source
+from kbcore.llm.quotable import Quote, quotable
 
 _EMBEDDED = 12
 """Sentences that are embedded for one answer, about 8 ms each on two cores; the rest is left out by overlap."""
-_LONGEST_QUOTE = 300
-_LEAD_IN = 40
-"""Characters: a line that ends without a full stop and is shorter than this introduces what follows it."""
 _OVERLAP_WEIGHT = 0.15
 _SOURCE_WEIGHT = 0.05
+_NAMED_WEIGHT = 0.05
+"""For a quote that itself holds an identifier of the question: cosines hardly tell `E1042` from `E1043`."""
 _WORSE = 0.04
 """How much lower than the best quote's a further quote's score may be: these cosines differ in the second digit."""
-_ENDS = '。！？!?.…；;”」』"）)'
 
 
 class SentenceEmbedder(Protocol):
@@ -34,15 +33,9 @@ class SentenceEmbedder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Quote:
-    source: Source
-    start: int
-    end: int
-    overlap: float
-
-    @property
-    def text(self) -> str:
-        return self.source.text[self.start : self.end]
+class _Candidate:
+    quote: Quote
+    lexical: float
 
 
 class ExtractiveModel:
@@ -67,64 +60,55 @@ class ExtractiveModel:
     def ping(self) -> None:
         """Always there."""
 
-    def _choose(self, request: AnswerRequest) -> list[_Quote]:
-        asked = features(request.question)
-        quotes = [quote for source in request.sources for quote in _quotes(source, asked)]
-        best = sorted(quotes, key=lambda quote: (-quote.overlap - quote.source.score, quote.source.number))[:_EMBEDDED]
-        if not best:
+    def _choose(self, request: AnswerRequest) -> list[Quote]:
+        candidates = _candidates(request.question, request.sources)
+        if not candidates:
             return []
-        vectors = self._embedder.embed_passages([_in_context(quote) for quote in best])
+        vectors = self._embedder.embed_passages([_in_context(each.quote) for each in candidates])
         cosines = vectors @ self._embedder.embed_query(request.question)
         scores = [
-            float(cosine) + _OVERLAP_WEIGHT * quote.overlap + _SOURCE_WEIGHT * quote.source.score
-            for cosine, quote in zip(cosines, best, strict=True)
+            float(cosine) + each.lexical + _SOURCE_WEIGHT * each.quote.source.score
+            for cosine, each in zip(cosines, candidates, strict=True)
         ]
-        ranked = sorted(zip(scores, best, strict=True), key=lambda item: -item[0])
-        chosen: list[_Quote] = []
-        for score, quote in ranked:
-            if score < ranked[0][0] - _WORSE or len(chosen) == self._max_quotes:
+        best = max(scores)
+        chosen: list[Quote] = []
+        for score, each in sorted(zip(scores, candidates, strict=True), key=lambda item: -item[0]):
+            if score < best - _WORSE or len(chosen) == self._max_quotes:
                 break
-            if not any(_same(quote, other) for other in chosen):
-                chosen.append(quote)
+            if not any(each.quote.overlaps(other) for other in chosen):
+                chosen.append(each.quote)
         return chosen
 
 
-def _quotes(source: Source, asked: frozenset[str]) -> Iterator[_Quote]:
-    """Every sentence that can stand alone; a lead-in ("as follows:", a table's rows) takes what follows with it."""
-    spans = sentences(source.text)
-    context = features(" ".join(source.heading[-1:]))
-    for index, (start, _) in enumerate(spans):
-        last = index
-        while _is_lead_in(source.text[start : spans[last][1]]) and last + 1 < len(spans):
-            if spans[last + 1][1] - start > _LONGEST_QUOTE:
-                break
-            last += 1
-        end = spans[last][1]
-        if last == index and _is_lead_in(source.text[start:end]) and len(spans) > 1:
-            continue
-        yield _Quote(source, start, end, coverage(asked, features(source.text[start:end]) | context))
+def _candidates(question: str, sources: Sequence[Source]) -> list[_Candidate]:
+    """What shares most words with the question, of the sources that hold its identifiers."""
+    asked, named = features(question), identifiers(question)
+    found = []
+    for source in _about(named, sources):
+        heading = features(" ".join(source.heading[-1:]))
+        for quote in quotable(source):
+            overlap = coverage(asked, features(quote.text) | heading)
+            holds = bool(named) and not named.isdisjoint(identifiers(quote.text))
+            found.append(_Candidate(quote, _OVERLAP_WEIGHT * overlap + _NAMED_WEIGHT * holds))
+    found.sort(key=lambda each: (-each.lexical - 0.01 * each.quote.source.score, each.quote.source.number))
+    return found[:_EMBEDDED]
 
 
-def _is_lead_in(text: str) -> bool:
-    line = text.rsplit("\n", 1)[-1].rstrip()
-    if line.endswith(("：", ":")):
-        return True
-    if line.startswith("|"):  # a table: with its header and as many rows as fit
-        return True
-    return len(text) < _LEAD_IN and not line.endswith(tuple(_ENDS))
+def _about(named: frozenset[str], sources: Sequence[Source]) -> list[Source]:
+    """The sources that hold the most of the question's identifiers: all of them if it has none."""
+    held = [
+        len(named & identifiers("\n".join((source.title, *source.heading, source.text)))) if named else 0
+        for source in sources
+    ]
+    most = max(held, default=0)
+    return [source for source, count in zip(sources, held, strict=True) if count == most]
 
 
-def _in_context(quote: _Quote) -> str:
+def _in_context(quote: Quote) -> str:
     return "\n".join((*quote.source.heading[-1:], quote.text))
 
 
-def _same(one: _Quote, other: _Quote) -> bool:
-    if one.source.number == other.source.number and one.start < other.end and other.start < one.end:
-        return True
-    return one.text == other.text
-
-
-def _line(quote: _Quote, language: str, *, first: bool) -> str:
+def _line(quote: Quote, language: str, *, first: bool) -> str:
     frame = ""
     if first:
         title = quote.source.title

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kbcore.language.identifiers import identifiers
 from kbcore.language.script import detect_language
 from kbcore.settings import AnswerSettings
 from services.query.found import Ranked
@@ -34,12 +35,15 @@ _TEXT = {
 def too_weak(question: str, ranked: Sequence[Ranked], settings: AnswerSettings) -> str | None:
     """The reason not to answer at all, judged before any model is asked; None if there is evidence.
 
-    Evidence is the best cosine plus the weighted share of the question's terms that the best passage covers. Where the
-    best passage is in the other language it shares no terms and its cosine is lower, so it has a threshold of its own.
-    Thresholds and what they keep and refuse: docs/decisions/0011-answers.md.
+    Every identifier of the question (`E1042`) must stand in some passage. Evidence is the best cosine plus the weighted
+    share of the question's terms that the best passage covers. Where the best passage is in the other language it
+    shares no terms and its cosine is lower, so it has a threshold of its own. Thresholds and what they keep and refuse:
+    docs/decisions/0011-answers.md.
     """
     if not ranked:
         return NOTHING_FOUND
+    if not identifiers(question) <= _named_in(ranked):
+        return EVIDENCE_TOO_WEAK
     language = detect_language(question)
     if ranked[0].passage.language != language:
         return None if _best(ranked[0].dense) >= settings.min_score_cross else EVIDENCE_TOO_WEAK
@@ -47,6 +51,11 @@ def too_weak(question: str, ranked: Sequence[Ranked], settings: AnswerSettings) 
     evidence = _best(*(item.dense for item in ranked))
     evidence += settings.coverage_weight * _best(*(item.keyword for item in ranked))
     return EVIDENCE_TOO_WEAK if evidence < threshold else None
+
+
+def _named_in(ranked: Sequence[Ranked]) -> frozenset[str]:
+    passages = [item.passage for item in ranked]
+    return identifiers("\n".join(part for each in passages for part in (each.title, *each.heading, each.text)))
 
 
 def _best(*scores: float | None) -> float:
