@@ -8,6 +8,7 @@ from kbcore.blobs.interface import BlobStore
 from kbcore.blobs.s3 import S3Blobs
 from kbcore.embedding.bundled import BundledEmbedder
 from kbcore.embedding.interface import Embedder
+from kbcore.embedding.neutral import LanguageNeutralEmbedder, e5_language_axis
 from kbcore.embedding.openai_compatible import OpenAICompatibleEmbedder
 from kbcore.embedding.sentence_transformers import SentenceTransformersEmbedder
 from kbcore.llm.extractive import ExtractiveModel
@@ -63,7 +64,15 @@ class Platform:
 
     @cached_property
     def embedder(self) -> Embedder:
-        """The embedding model of the live index generation."""
+        """What makes the vectors of the index and of questions."""
+        settings = self.settings.embedding
+        if settings.kind == "bundled" and settings.language_neutral:
+            return LanguageNeutralEmbedder(self.embedding_model, e5_language_axis())
+        return self.embedding_model
+
+    @cached_property
+    def embedding_model(self) -> Embedder:
+        """The embedding model itself, as `/v1/embeddings` serves it."""
         settings = self.settings.embedding
         if settings.kind == "sentence_transformers":
             return SentenceTransformersEmbedder(

@@ -82,6 +82,7 @@ class EmbeddingSettings(_Section):
     passage_prefix: str
     device: str
     threads: int = Field(ge=0)
+    language_neutral: bool
     batch_size: int = Field(ge=1)
 
 

@@ -78,7 +78,7 @@ def read_model(model_id: str, platform: PlatformDep, _caller: CallerDep) -> shap
 @router.post("/v1/embeddings", summary="Embed texts with the model of the index")
 def embed(body: shapes.EmbeddingsBody, platform: PlatformDep, _caller: CallerDep) -> shapes.EmbeddingList:
     """Unit vectors; texts longer than the model reads are cut."""
-    embedder = platform.embedder
+    embedder = platform.embedding_model
     if body.model not in (embedder.name, AUTOMATIC):
         raise NotFound("model")
     if body.dimensions not in (None, embedder.dimension):
