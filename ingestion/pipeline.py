@@ -1,13 +1,10 @@
 """The document path: load → clean → chunk → embed → publish, for one version of one document.
 
-Every stage may be repeated: a killed worker's successor starts over, and finds vectors and staged chunks where they are.
+Every stage may be repeated: a killed worker's successor starts over, and finds what was stored where it is.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from kbcore.language.analyzer import terms
-from kbcore.language.weights import document_weights, pack
 
 from ingestion.chunk.chunker import chunk
 from ingestion.clean.pipeline import clean
@@ -19,7 +16,9 @@ from kbcore.domain.chunk import Chunk, Loaded, StoredText
 from kbcore.domain.document import Version, VersionState
 from kbcore.domain.ids import chunk_id
 from kbcore.errors import ItemFailed, ItemSkipped
+from kbcore.language.analyzer import terms
 from kbcore.language.script import detect_language
+from kbcore.language.weights import document_weights, pack
 from kbcore.metadata import chunks as chunk_rows
 from kbcore.metadata import documents, versions
 from kbcore.metadata.chunks import StagedChunk

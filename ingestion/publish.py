@@ -15,11 +15,11 @@ from collections.abc import Callable
 from enum import StrEnum
 
 import structlog
-from kbcore.language.weights import unpack
 from sqlalchemy import Connection
 
 from kbcore.bootstrap import Platform
 from kbcore.domain.vector import vector_from_bytes
+from kbcore.language.weights import unpack
 from kbcore.metadata import chunks as chunk_rows
 from kbcore.metadata import documents, publications
 from kbcore.metadata.database import PUBLISH_LOCK

@@ -1,22 +1,22 @@
 """Every error that Zhiku raises on purpose: one tree, the code and the HTTP status on the class.
 
-    ZhikuError                       500 internal_error
-    ├── RequestError                 400 invalid_request      what the caller sent cannot be used
-    │   ├── Unauthenticated          401 unauthenticated
-    │   ├── Forbidden                403 forbidden            visible, but this action is not allowed
-    │   ├── NotFound                 404 *_not_found          unknown and unreadable look the same
-    │   ├── Conflict                 409 conflict
-    │   ├── VersionConflict          412 version_conflict     If-Match names a stale version
-    │   ├── TooLarge                 413 payload_too_large
-    │   ├── UnsupportedMediaType     415 unsupported_media_type
-    │   ├── Unprocessable            422 unprocessable        well-formed, but the values do not fit
-    │   └── TooManyRequests          429 too_many_requests
-    ├── ItemError                    why one item ended as skipped or failed (a ledger line, not an HTTP error)
-    │   ├── ItemSkipped
-    │   └── ItemFailed
-    ├── Unavailable                  503 dependency_unavailable
-    │   └── AclUnavailable           503 acl_unavailable      permissions cannot be decided: nothing is shown
-    └── ConfigurationError           start-up refused: names the key and the remedy
+ZhikuError                       500 internal_error
+├── RequestError                 400 invalid_request      what the caller sent cannot be used
+│   ├── Unauthenticated          401 unauthenticated
+│   ├── Forbidden                403 forbidden            visible, but this action is not allowed
+│   ├── NotFound                 404 *_not_found          unknown and unreadable look the same
+│   ├── Conflict                 409 conflict
+│   ├── VersionConflict          412 version_conflict     If-Match names a stale version
+│   ├── TooLarge                 413 payload_too_large
+│   ├── UnsupportedMediaType     415 unsupported_media_type
+│   ├── Unprocessable            422 unprocessable        well-formed, but the values do not fit
+│   └── TooManyRequests          429 too_many_requests
+├── ItemError                    why one item ended as skipped or failed (a ledger line, not an HTTP error)
+│   ├── ItemSkipped
+│   └── ItemFailed
+├── Unavailable                  503 dependency_unavailable
+│   └── AclUnavailable           503 acl_unavailable      permissions cannot be decided: nothing is shown
+└── ConfigurationError           start-up refused: names the key and the remedy
 """
 
 

@@ -17,7 +17,7 @@ RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 _jitter = wait_random_exponential(multiplier=0.2, max=LONGEST_WAIT_S)
 
 
-class _Transient(Exception):  # noqa: N818
+class _Transient(Exception):
     """Worth another try; `wait_s` is what the server asked for, if it did."""
 
     def __init__(self, reason: str, wait_s: float | None = None) -> None:

@@ -79,7 +79,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a document: its bytes (by SHA-256), its stored text, and the epochs in which it is what readers see."""
+    """One version of a document: its bytes (by SHA-256), and the epochs in which it is what readers see."""
 
     document_id: str
     number: int

@@ -1,8 +1,8 @@
 """Vectors without their language: a Chinese question finds an English passage that answers it.
 
-In a corpus of both languages e5-small ranks passages in the question's own language before better ones in the other. One
-direction of its space tells which language a text is in and little else; removing it from questions and passages alike
-mends that and costs nothing within a language (docs/decisions/0014-language-neutral.md has the figures).
+In a corpus of both languages e5-small ranks passages in the question's own language before better ones in the other.
+One direction of its space tells which language a text is in and little else; removing it from questions and passages
+alike mends that and costs nothing within a language (docs/decisions/0014-language-neutral.md has the figures).
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,8 @@ class LanguageNeutralEmbedder:
 
     def embed_query(self, text: str) -> Matrix:
         """See `Embedder.embed_query`."""
-        return without(self._axis, self._model.embed_query(text)[np.newaxis])[0]
+        neutral: Matrix = without(self._axis, self._model.embed_query(text)[np.newaxis])[0]
+        return neutral
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """See `Embedder.count_tokens`."""
@@ -56,7 +57,8 @@ class LanguageNeutralEmbedder:
 def without(axis: Matrix, vectors: Matrix) -> Matrix:
     """float32[n, d]: `vectors` with their component along the unit vector `axis` removed, of unit length."""
     rest = vectors - np.outer(vectors @ axis, axis)
-    return (rest / np.linalg.norm(rest, axis=1, keepdims=True)).astype(np.float32)
+    neutral: Matrix = (rest / np.linalg.norm(rest, axis=1, keepdims=True)).astype(np.float32)
+    return neutral
 
 
 def e5_language_axis() -> Matrix:

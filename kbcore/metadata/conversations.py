@@ -31,9 +31,7 @@ def get(connection: Connection, user_id: str, conversation_id: str) -> Conversat
     return None if row is None else Conversation(**row._mapping)
 
 
-def page(
-    connection: Connection, user_id: str, *, limit: int, after: str | None = None
-) -> list[Conversation]:
+def page(connection: Connection, user_id: str, *, limit: int, after: str | None = None) -> list[Conversation]:
     """The user's conversations, the last used first; `after` is the id of the last one already shown."""
     query = sa.select(conversations).where(conversations.c.user_id == user_id)
     place = sa.tuple_(conversations.c.updated_at, conversations.c.id)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from kbcore.language.weights import pack, term_id
 
 from kbcore.bootstrap import Platform
 from kbcore.domain.chunk import Chunk, ElementKind, StoredText
@@ -13,6 +12,7 @@ from kbcore.domain.document import FOREVER, Classification
 from kbcore.domain.ids import chunk_id, new_id
 from kbcore.domain.job import JobKind
 from kbcore.domain.vector import vector_to_bytes
+from kbcore.language.weights import pack, term_id
 from kbcore.metadata import chunks, documents, generations, jobs, publications, spaces, versions
 from kbcore.metadata.chunks import StagedChunk
 from kbcore.metadata.documents import NewDocument

@@ -1,9 +1,9 @@
-"""The direction in which multilingual-e5-small's vectors tell Chinese from English: how it is made, and what it is worth.
+"""The direction in which multilingual-e5-small's vectors tell Chinese from English: its making and its worth.
 
     python -m tests.quality.language_axis --write    # make kbcore/embedding/e5_language_axis.npy
     python -m tests.quality.language_axis            # print retrieval in a mixed corpus, with and without it
 
-Made from paragraphs of documents that exist in both languages (TiDB Operator): the difference of the languages' means. Judged on
+Made from paragraphs of documents that exist in both languages (TiDB Operator): the difference of the means. Judged on
 other texts: XQuAD's paragraphs (each in both languages), CMRC and policy questions, all in one index.
 """
 
@@ -35,7 +35,7 @@ def parallel_paragraphs() -> dict[str, list[str]]:
         if (folder / "zh" / page).exists():
             for language, texts in found.items():
                 paragraphs = re.split(r"\n\s*\n", (folder / language / page).read_text(encoding="utf-8"))
-                texts += [text[:1200] for text in paragraphs if len(text) > 80 and "```" not in text][:4]
+                texts.extend([text[:1200] for text in paragraphs if len(text) > 80 and "```" not in text][:4])
     return found
 
 
@@ -76,7 +76,9 @@ def compare(embedder: BundledEmbedder, axis: Matrix) -> None:
     texts = {name: [row["text"][:1200] for row in rows] for name, rows in corpus.items()} | {"policyqa": contexts}
     passages = {name: embedder.embed_passages(rows) for name, rows in texts.items()}
     place = {name: {row["_id"]: number for number, row in enumerate(rows)} for name, rows in corpus.items()}
-    questions = {name: [(row["text"], place[name][row["doc"]]) for row in rows[:QUESTIONS]] for name, rows in asked.items()}
+    questions = {
+        name: [(row["text"], place[name][row["doc"]]) for row in rows[:QUESTIONS]] for name, rows in asked.items()
+    }
     questions["policyqa"] = policy_questions
     vectors = {name: np.array([embedder.embed_query(text) for text, _ in rows]) for name, rows in questions.items()}
 

@@ -63,14 +63,14 @@ def complete_chat(
 @router.get("/v1/models", summary="List the models that can be asked")
 def list_models(platform: PlatformDep, _caller: CallerDep) -> shapes.ModelList:
     """`zhiku` lets routing decide; the last one is the embedding model."""
-    names = [AUTOMATIC, *platform.answer_models, platform.embedder.name]
+    names = [AUTOMATIC, *platform.answer_models, platform.embedding_model.name]
     return shapes.ModelList(data=[shapes.Model(id=name) for name in names])
 
 
 @router.get("/v1/models/{model_id:path}", summary="Look up a model")
 def read_model(model_id: str, platform: PlatformDep, _caller: CallerDep) -> shapes.Model:
     """One of the list."""
-    if model_id not in {AUTOMATIC, *platform.answer_models, platform.embedder.name}:
+    if model_id not in {AUTOMATIC, *platform.answer_models, platform.embedding_model.name}:
         raise NotFound("model")
     return shapes.Model(id=model_id)
 
