@@ -30,6 +30,7 @@ from services.api.routes import (
     versions,
 )
 from services.api.schemas.problem import problems
+from services.query.warm import WarmUp
 from services.web import pages
 
 _ROUTERS = (
@@ -57,11 +58,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The application on these settings (default: what `load_settings` finds). Connects to nothing until it is used."""
     settings = settings or load_settings()
     platform = Platform(settings)
+    warm_up = WarmUp(platform)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.server.threads
+        warm_up.start()
         yield
+        warm_up.stop()
         platform.close()
 
     app = Api(
@@ -75,6 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.platform = platform
+    app.state.warm_up = warm_up
     for router in _ROUTERS:
         app.include_router(router)
     errors.install(app)

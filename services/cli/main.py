@@ -13,7 +13,7 @@ from kbcore.errors import ZhikuError
 from kbcore.settings import silence_telemetry
 
 # Each is a module of this package with a `command` function (or a typer `app` of subcommands).
-COMMANDS = ("up", "down", "status", "doctor", "ingest", "search", "ask", "jobs", "demo")
+COMMANDS = ("up", "down", "status", "doctor", "ingest", "search", "ask", "jobs", "demo", "key")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The first administrator of a fresh installation."""
+"""Keys made on the machine itself: the first administrator's, and new ones when all are lost."""
 
 import sqlalchemy as sa
 
@@ -25,3 +25,9 @@ def create_first_admin(database: Database) -> str | None:
             is_admin=True,
         )
         return issue_key(connection, user_id=admin.id, name="first key").token
+
+
+def local_key(database: Database, user: str) -> str:
+    """A new key of a user (id or name), for whoever may read the database anyway. Raises `NotFound`."""
+    with database.begin() as connection:
+        return issue_key(connection, user_id=users.get_user(connection, user).id, name="made on the machine").token

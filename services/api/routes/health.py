@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
@@ -46,13 +46,14 @@ def healthz() -> Alive:
 @router.get(
     "/readyz", summary="Can requests be served?", response_model=Readiness, responses={503: {"model": Readiness}}
 )
-def readyz(platform: PlatformDep) -> JSONResponse:
+def readyz(request: Request, platform: PlatformDep) -> JSONResponse:
     """Asks each dependency; 503 if one does not answer."""
     checks: dict[str, Callable[[], None]] = {
         "postgresql": platform.database.ping,
         "redis": platform.queue.ping,
         "milvus": platform.vectors.ping,
         "blobs": platform.blobs.ping,
+        "models": request.app.state.warm_up.check,
     }
     with ThreadPoolExecutor(len(checks)) as pool:
         dependencies = list(pool.map(_check, checks, checks.values()))
