@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from kbcore.metadata.database import Database
 from kbcore.metadata.migrate import upgrade
 from kbcore.metadata.tables import epoch, metadata
+from kbcore.observability.logging import configure_logging
 from kbcore.settings import silence_telemetry
 from services.supervisor.milvus import EmbeddedMilvus
 from services.supervisor.postgres import EmbeddedPostgres
@@ -20,6 +21,7 @@ from services.supervisor.sockets import socket_folder
 from tests.servers import running
 
 silence_telemetry()
+configure_logging("WARNING")  # as in production: no local variables in logged errors
 
 pytest_plugins = ["tests.api_server"]
 

@@ -33,6 +33,7 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=10,
             pool_pre_ping=False,
+            hide_parameters=True,  # an error's text must not carry what people wrote into the logs
             connect_args={"connect_timeout": 5, "options": "-c timezone=utc"},
         )
         # Connections that stay in autocommit: switching one costs more round trips than a search's statement.

@@ -19,7 +19,7 @@ def safe_file_name(raw: str) -> str:
     name = raw.replace("\\", "/").rsplit("/", 1)[-1]
     name = "".join(" " if character.isspace() else character for character in unicodedata.normalize("NFC", name))
     name = "".join(character for character in name if unicodedata.category(character) not in _UNSAFE)
-    name = name.strip(" .") if set(name) <= {" ", "."} else name.strip(" ").rstrip(".")
+    name = name.strip(" .") if set(name) <= {" ", "."} else name.lstrip(" ").rstrip(" .")
     if not name:
         raise Unprocessable("The file has no usable name; send one, like report.pdf.", code="file_name_missing")
     return _shortened(name)
