@@ -1,6 +1,6 @@
 """The default answer: the sentences that answer best, quoted word for word. Needs no model, invents nothing."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from kbcore.language.identifiers import identifiers
 from kbcore.language.overlap import coverage, features
+from kbcore.language.script import detect_language
 from kbcore.llm.interface import NO_ANSWER, AnswerPart, AnswerRequest, Source
 from kbcore.llm.quotable import Quote, quotable
 
@@ -33,17 +34,27 @@ class SentenceEmbedder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class Ranked:
+    """A quote. `evidence` is cosine plus weighted overlap; `score`, which orders, also knows the source's rank."""
+
     quote: Quote
-    lexical: float
+    evidence: float
+    score: float
+    named: bool
 
 
 class ExtractiveModel:
-    """`AnswerModel` that quotes one to `max_quotes` sentences of the sources, each with its marker."""
+    """`AnswerModel` that quotes one to `max_quotes` sentences of the sources, each with its marker.
 
-    def __init__(self, embedder: SentenceEmbedder, *, max_quotes: int) -> None:
+    `min_evidence` is by language: a best quote in the question's own language with less of it is no answer.
+    """
+
+    def __init__(
+        self, embedder: SentenceEmbedder, *, max_quotes: int, min_evidence: Mapping[str, float] | None = None
+    ) -> None:
         self._embedder = embedder
         self._max_quotes = max_quotes
+        self._min_evidence = min_evidence or {}
 
     @property
     def name(self) -> str:
@@ -60,24 +71,43 @@ class ExtractiveModel:
     def ping(self) -> None:
         """Always there."""
 
-    def _choose(self, request: AnswerRequest) -> list[Quote]:
-        candidates = _candidates(request.question, request.sources)
+    def rank(self, question: str, sources: Sequence[Source]) -> list[Ranked]:
+        """The quotes that were compared, best first."""
+        candidates = _candidates(question, sources)
         if not candidates:
             return []
         vectors = self._embedder.embed_passages([_in_context(each.quote) for each in candidates])
-        cosines = vectors @ self._embedder.embed_query(request.question)
-        scores = [
-            float(cosine) + each.lexical + _SOURCE_WEIGHT * each.quote.source.score
-            for cosine, each in zip(cosines, candidates, strict=True)
-        ]
-        best = max(scores)
+        cosines = (vectors @ self._embedder.embed_query(question)).tolist()
+        ranked = []
+        for cosine, each in zip(cosines, candidates, strict=True):
+            evidence = cosine + _OVERLAP_WEIGHT * each.overlap
+            score = evidence + _NAMED_WEIGHT * each.named + _SOURCE_WEIGHT * each.quote.source.score
+            ranked.append(Ranked(each.quote, evidence, score, each.named))
+        return sorted(ranked, key=lambda each: -each.score)
+
+    def _choose(self, request: AnswerRequest) -> list[Quote]:
+        ranked = self.rank(request.question, request.sources)
+        if not ranked or self._too_weak(ranked[0], request.language):
+            return []
         chosen: list[Quote] = []
-        for score, each in sorted(zip(scores, candidates, strict=True), key=lambda item: -item[0]):
-            if score < best - _WORSE or len(chosen) == self._max_quotes:
+        for each in ranked:
+            if each.score < ranked[0].score - _WORSE or len(chosen) == self._max_quotes:
                 break
             if not any(each.quote.overlaps(other) for other in chosen):
                 chosen.append(each.quote)
         return chosen
+
+    def _too_weak(self, best: Ranked, language: str) -> bool:
+        if best.named or detect_language(best.quote.text) != language:
+            return False
+        return best.evidence < self._min_evidence.get(language, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    quote: Quote
+    overlap: float
+    named: bool
 
 
 def _candidates(question: str, sources: Sequence[Source]) -> list[_Candidate]:
@@ -88,9 +118,9 @@ def _candidates(question: str, sources: Sequence[Source]) -> list[_Candidate]:
         heading = features(" ".join(source.heading[-1:]))
         for quote in quotable(source):
             overlap = coverage(asked, features(quote.text) | heading)
-            holds = bool(named) and not named.isdisjoint(identifiers(quote.text))
-            found.append(_Candidate(quote, _OVERLAP_WEIGHT * overlap + _NAMED_WEIGHT * holds))
-    found.sort(key=lambda each: (-each.lexical - 0.01 * each.quote.source.score, each.quote.source.number))
+            holds = not named.isdisjoint(identifiers(quote.text))
+            found.append(_Candidate(quote, overlap, holds))
+    found.sort(key=lambda each: (-each.named, -each.overlap - 0.1 * each.quote.source.score, each.quote.source.number))
     return found[:_EMBEDDED]
 
 

@@ -43,12 +43,15 @@ class WarmUp(threading.Thread):
             raise Unavailable(self._detail)
 
     def stop(self) -> None:
-        """Give up waiting."""
+        """Give up waiting; a step that is under way is waited for, up to 5 s."""
         self._stopped.set()
+        self.join(timeout=5)
 
     def _warm(self) -> None:
         self._platform.embedder.embed_query(_TEXT)
         analyse(_TEXT)
+        if self._stopped.is_set():
+            return
         with self._platform.database.snapshot() as connection:
             generation = generations.live(connection)
         if generation is not None:

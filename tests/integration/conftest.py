@@ -30,5 +30,5 @@ def platform(
         }
     )
     platform = Platform(settings)
-    platform.__dict__.update(database=database, embedder=embedder)  # the ones that the session already has open
+    platform.__dict__.update(database=database, embedding_model=embedder)  # the ones that the session already has open
     return platform

@@ -106,7 +106,7 @@ def test_models_and_embeddings(client: openai.OpenAI, platform: Platform) -> Non
     names = [model.id for model in client.models.list()]
     assert names[:2] == ["zhiku", "extractive"]
     assert client.models.retrieve("extractive").id == "extractive"
-    embedder = platform.embedder
+    embedder = platform.embedding_model
     as_base64 = client.embeddings.create(model=embedder.name, input=["年假", "leave"])
     as_floats = client.embeddings.create(model=embedder.name, input="年假", encoding_format="float")
     assert len(as_base64.data) == 2
