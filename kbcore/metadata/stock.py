@@ -18,6 +18,6 @@ def measure(connection: Connection) -> None:
         epoch_value=connection.execute(sa.select(epoch.c.value)).scalar() or 0,
         rows=connection.execute(sa.select(generations.c.rows).where(generations.c.state == "live")).scalar() or 0,
         jobs_by_kind_and_state={(kind, state): count for kind, state, count in by_kind},
-        versions_by_state=dict(row._tuple() for row in by_state),
+        versions_by_state=dict(by_state.all()),
         oldest_queued_s=float(connection.execute(sa.select(waits).where(jobs.c.state == "queued")).scalar() or 0.0),
     )
