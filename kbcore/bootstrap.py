@@ -108,8 +108,13 @@ class Platform:
     @cached_property
     def answer_models(self) -> dict[str, AnswerModel]:
         """Every generation backend by name; `extractive` is always there."""
+        answer = self.settings.answer
         models: dict[str, AnswerModel] = {
-            "extractive": ExtractiveModel(self.embedder, max_quotes=self.settings.answer.max_quotes)
+            "extractive": ExtractiveModel(
+                self.embedder,
+                max_quotes=answer.max_quotes,
+                min_evidence={"zh": answer.min_quote_zh, "en": answer.min_quote_en},
+            )
         }
         for model in self.settings.llm.models:
             models[model.name] = LangChainModel(

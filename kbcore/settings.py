@@ -125,13 +125,15 @@ class RetrievalSettings(_Section):
 
 
 class AnswerSettings(_Section):
-    """Answering. Thresholds come from `zhiku eval calibrate` on the dev sets; see docs/benchmarks.md."""
+    """Answering. Thresholds belong to the embedding model: `tests/quality/answer_calibration.py`."""
 
     passages: int = Field(ge=1)
     coverage_weight: float = Field(ge=0)
     min_score_zh: float
     min_score_en: float
     min_score_cross: float
+    min_quote_zh: float
+    min_quote_en: float
     max_quotes: int = Field(ge=1)
 
 

@@ -117,8 +117,8 @@ def _candidates(question: str, sources: Sequence[Source]) -> list[_Candidate]:
     for source in _about(named, sources):
         heading = features(" ".join(source.heading[-1:]))
         for quote in quotable(source):
-            overlap = coverage(asked, features(quote.text) | heading)
-            holds = not named.isdisjoint(identifiers(quote.text))
+            overlap = coverage(asked, features(quote.gist) | heading)
+            holds = not named.isdisjoint(identifiers(quote.gist))
             found.append(_Candidate(quote, overlap, holds))
     found.sort(key=lambda each: (-each.named, -each.overlap - 0.1 * each.quote.source.score, each.quote.source.number))
     return found[:_EMBEDDED]
@@ -135,7 +135,7 @@ def _about(named: frozenset[str], sources: Sequence[Source]) -> list[Source]:
 
 
 def _in_context(quote: Quote) -> str:
-    return "\n".join((*quote.source.heading[-1:], quote.text))
+    return "\n".join((*quote.source.heading[-1:], quote.gist))
 
 
 def _line(quote: Quote, language: str, *, first: bool) -> str:

@@ -1,5 +1,6 @@
 """What of a source can be quoted and understood by itself: sentences, lists with their lead-in, table rows."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,21 +12,34 @@ LONGEST = 300
 
 _LEAD_IN = 40
 """Characters: a line that ends without a full stop and is shorter than this introduces what follows it."""
+_LEANS_BACK = re.compile(
+    r"(?:it|its|this|that|these|those|they|their|he|she|such|however|otherwise|also)\b|[其此该这那它]|上述|前款|但|否则|同时|另外",
+    re.IGNORECASE,
+)
 _ENDS = '。！？!?.…；;”」』"）)'
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Characters `start:end` of a source's text."""
+    """Characters `start:end` of a source's text; what it is about begins at `focus`, before that stands its context."""
 
     source: Source
     start: int
     end: int
+    focus: int
 
     @property
     def text(self) -> str:
         """The words."""
         return self.source.text[self.start : self.end]
+
+    @property
+    def gist(self) -> str:
+        """What it is judged by: of a table's rows only the first and the last."""
+        text = self.source.text
+        if text[self.focus] == "|" and self.focus > self.start:
+            return text[self.start : text.index("\n", self.start)] + "\n" + text[self.focus : self.end]
+        return self.text
 
     def overlaps(self, other: "Quote") -> bool:
         """True if they share characters, or are copies of each other."""
@@ -42,12 +56,21 @@ def quotable(source: Source) -> Iterator[Quote]:
             is_header = table is None and index + 1 < len(spans) and text[spans[index + 1][0]] == "|"
             table = start if table is None else table
             if not is_header and any(character.isalnum() for character in text[start:end]):
-                yield Quote(source, table if end - table <= LONGEST else start, end)
+                yield Quote(source, table if end - table <= LONGEST else start, end, start)
             continue
         table = None
         last = _end_of_thought(text, spans, index)
         if last > index or len(spans) == 1 or not _is_lead_in(text[start:end]):
-            yield Quote(source, start, spans[last][1])
+            first = _start_of_thought(text, spans, index)
+            yield Quote(source, first, spans[last][1], start)
+
+
+def _start_of_thought(text: str, spans: list[tuple[int, int]], index: int) -> int:
+    """Where the quote of the sentence at `index` begins: "It does not carry over." needs the sentence before it."""
+    start, end = spans[index]
+    if index and _LEANS_BACK.match(text, start, end) and "\n" not in text[spans[index - 1][0] : start]:
+        return spans[index - 1][0]
+    return start
 
 
 def _end_of_thought(text: str, spans: list[tuple[int, int]], first: int) -> int:

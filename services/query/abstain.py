@@ -37,16 +37,18 @@ def too_weak(question: str, ranked: Sequence[Ranked], settings: AnswerSettings) 
 
     Every identifier of the question (`E1042`) must stand in some passage. Evidence is the best cosine plus the weighted
     share of the question's terms that the best passage covers. Where the best passage is in the other language it
-    shares no terms and its cosine is lower, so it has a threshold of its own. Thresholds and what they keep and refuse:
-    docs/decisions/0011-answers.md.
+    shares no terms: its cosine has a threshold of its own, or it holds the question's identifiers. What the thresholds
+    keep and refuse: docs/decisions/0011-answers.md.
     """
     if not ranked:
         return NOTHING_FOUND
-    if not identifiers(question) <= _named_in(ranked):
+    named = identifiers(question)
+    if not named <= _named_in(ranked):
         return EVIDENCE_TOO_WEAK
     language = detect_language(question)
     if ranked[0].passage.language != language:
-        return None if _best(ranked[0].dense) >= settings.min_score_cross else EVIDENCE_TOO_WEAK
+        known = named and named <= _named_in(ranked[:1])
+        return None if known or _best(ranked[0].dense) >= settings.min_score_cross else EVIDENCE_TOO_WEAK
     threshold = settings.min_score_zh if language == "zh" else settings.min_score_en
     evidence = _best(*(item.dense for item in ranked))
     evidence += settings.coverage_weight * _best(*(item.keyword for item in ranked))

@@ -66,3 +66,27 @@ def test_only_a_few_sentences_are_embedded() -> None:
     source = Source(1, "t", "。".join(f"第{n}句话说的是年假" for n in range(200)) + "。", (), 0.9, "zh")
     list(model.answer(AnswerRequest("年假", "zh", [source])))
     assert len(letters.asked) <= 12
+
+
+def test_a_sentence_that_leans_on_the_one_before_brings_it_along() -> None:
+    text = "Each employee has a learning budget. It does not carry over. The office is in Hangzhou."
+    said = answer("Does it carry over?", text, language="en", quotes=1)
+    assert "Each employee has a learning budget. It does not carry over." in said
+
+
+def test_a_row_is_judged_by_itself_and_its_header() -> None:
+    text = "| 故障码 | 处理 |\n| --- | --- |\n| E1042 | 切换信道 |\n| E1055 | 检查天线 |"
+    assert answer("E1042 怎么处理", text, quotes=1).endswith("| E1042 | 切换信道 |”[1]")
+
+
+def test_the_source_about_the_question_s_identifier_comes_first() -> None:
+    said = answer(
+        "What about error E1042?", "The gateway reports errors and error codes.", "E1042 表示信道拥塞。", quotes=1
+    )
+    assert "E1042 表示信道拥塞。" in said
+
+
+def test_weak_quotes_in_the_question_s_own_language_are_no_answer() -> None:
+    request = AnswerRequest("年假可以结转吗", "zh", [Source(1, "t", "公司位于北京市海淀区。", (), 0.5, "zh")])
+    strict = ExtractiveModel(Letters(), max_quotes=3, min_evidence={"zh": 1.2})
+    assert [part.text for part in strict.answer(request)] == [NO_ANSWER]
