@@ -8,8 +8,10 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
+
+from kbcore.language.stems import stem
 
 MAX_TERM_CHARS = 64
 """Longer runs (base64, hashes) are cut to this: nobody types them whole."""
@@ -115,9 +117,8 @@ def _bigrams(run: str) -> Iterator[str]:
     yield from (run[start : start + 2] for start in range(max(1, len(run) - 1)))
 
 
-@lru_cache(maxsize=65_536)
 def _stem(word: str) -> str:
-    return str(_stemmer().stemWord(word)) if word.isascii() and len(word) > 2 else word
+    return stem(word) if word.isascii() and len(word) > 2 else word
 
 
 @cache
@@ -132,10 +133,3 @@ def _simplifier() -> Any:
     import opencc  # noqa: PLC0415
 
     return opencc.OpenCC("t2s")
-
-
-@cache
-def _stemmer() -> Any:
-    import snowballstemmer  # noqa: PLC0415
-
-    return snowballstemmer.stemmer("english")

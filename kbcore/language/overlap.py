@@ -2,10 +2,8 @@
 
 import re
 import unicodedata
-from threading import local
-from typing import Protocol
 
-import snowballstemmer
+from kbcore.language.stems import stem
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
 _LATIN = re.compile(r"[a-z0-9]+(?:[._/-][a-z0-9]+)*")
@@ -18,22 +16,11 @@ _EMPTY = frozenset(_ENGLISH.split())
 _EMPTY_HAN = frozenset("的了在是和与及或也就都而且把被对从向吗呢吧啊么请我你您他她它们这那有没能可以会要应该根据")
 
 
-class Stemmer(Protocol):
-    """What is used of `snowballstemmer`."""
-
-    def stemWords(self, words: list[str]) -> list[str]:  # noqa: N802 (the library's name)
-        """The stem of each word, in order."""
-
-
-_PER_THREAD = local()
-"""A stemmer keeps its word in itself: each thread has its own."""
-
-
 def features(text: str) -> frozenset[str]:
     """Pairs of neighbouring Han characters and stemmed Latin words, without the empty ones; case and width folded."""
     folded = unicodedata.normalize("NFKC", text).lower()
     words = [word for word in _LATIN.findall(folded) if word not in _EMPTY]
-    return frozenset(_stemmer().stemWords(words)) | frozenset(
+    return frozenset(map(stem, words)) | frozenset(
         pair
         for run in _HAN.findall(folded)
         for pair in ([run] if len(run) == 1 else [run[i : i + 2] for i in range(len(run) - 1)])
@@ -44,10 +31,3 @@ def features(text: str) -> frozenset[str]:
 def coverage(said: frozenset[str], source: frozenset[str]) -> float:
     """The share of `said` that stands in `source`, 0-1; 0 for nothing said."""
     return len(said & source) / len(said) if said else 0.0
-
-
-def _stemmer() -> Stemmer:
-    if not hasattr(_PER_THREAD, "stemmer"):
-        _PER_THREAD.stemmer = snowballstemmer.stemmer("english")
-    stemmer: Stemmer = _PER_THREAD.stemmer
-    return stemmer
