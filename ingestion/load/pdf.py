@@ -62,7 +62,8 @@ def _opened(path: Path) -> Any:
             raise ItemFailed(
                 "encrypted", "The PDF is password-protected. Remove the password and upload it again."
             ) from None
-        raise ItemFailed("broken_file", f"Not a readable PDF ({error}). Export the document again.") from None
+        why = str(error).rstrip(".")
+        raise ItemFailed("broken_file", f"Not a readable PDF ({why}). Export the document again.") from None
 
 
 def _lines(document: Any, tables: TableFinder, limits: Limits) -> Iterator[Line]:

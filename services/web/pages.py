@@ -1,4 +1,4 @@
-"""The page at `/`: three kinds of static file, no template, nothing from anywhere else."""
+"""The page at `/`: static files, no template, nothing from anywhere else."""
 
 from functools import cache
 from hashlib import sha256

@@ -180,7 +180,31 @@ def test_an_upload_shows_how_it_ended_and_why_it_failed(page: Page, product: Pro
     uploads = page.get_by_role("list", name="上传")
     expect(uploads.get_by_role("listitem").filter(has_text="停车月卡")).to_contain_text("已入库", timeout=ANSWER_MS)
     expect(uploads.get_by_role("listitem").filter(has_text="坏掉的")).to_contain_text("失败", timeout=ANSWER_MS)
+    expect(uploads.get_by_role("listitem").filter(has_text="坏掉的")).to_contain_text("文件已损坏")
     expect(page.get_by_role("row", name=re.compile("停车月卡"))).to_contain_text("可用")
+
+
+def test_the_same_file_again_ends_as_it_did_before(page: Page, product: Product) -> None:
+    sign_in(page, product.credentials["admin"])
+    page.get_by_role("button", name="文档").click()
+    page.locator("#documents-space").select_option("public")
+    good = {"name": "班车.txt", "mimeType": "text/plain", "buffer": "班车每天 18:10 从北门发车。".encode()}
+    broken = {"name": "残缺.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7\nnothing at all"}
+    newest = page.get_by_role("list", name="上传").get_by_role("listitem").first
+    for file, first, again in ((good, "已入库", "内容未变"), (broken, "失败", "失败")):
+        page.locator("#files").set_input_files([file])
+        expect(newest).to_contain_text(first, timeout=ANSWER_MS)
+        page.locator("#files").set_input_files([file])
+        expect(page.get_by_role("listitem").filter(has_text=file["name"])).to_have_count(2)
+        expect(newest).to_contain_text(again, timeout=ANSWER_MS)
+
+
+def test_a_refused_upload_says_why_and_nothing_else(page: Page, product: Product) -> None:
+    sign_in(page, product.credentials["admin"])
+    page.get_by_role("button", name="文档").click()
+    page.locator("#documents-space").select_option("public")
+    page.locator("#files").set_input_files([{"name": "空.txt", "mimeType": "text/plain", "buffer": b""}])
+    expect(page.get_by_role("list", name="上传").locator(".upload-state")).to_have_text("失败: 文件是空的，没有保存。")
 
 
 def test_a_server_that_is_gone_is_said_in_plain_words(page: Page, product: Product) -> None:
@@ -211,6 +235,11 @@ def test_the_page_works_on_a_phone(browser: Browser, product: Product) -> None:
     page.locator(".citation").first.click()
     expect(page.locator("#source mark")).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    page.keyboard.press("Escape")
+    assert page.locator("#send").evaluate("node => node.clientHeight") < 50  # 提问 on one line
+    page.get_by_role("button", name="文档").click()
+    expect(page.get_by_role("row", name=re.compile("差旅报销制度"))).to_contain_text("可用")
+    assert page.locator(".table-frame").evaluate("node => node.scrollWidth <= node.clientWidth")
     context.close()
 
 

@@ -1,6 +1,6 @@
 // Calls to the API. The key lives in this tab's session storage and nowhere else.
 
-import { words } from "/assets/words.js";
+import { reasonOf, words } from "/assets/words.js";
 
 const STORED = "zhiku.key";
 
@@ -20,6 +20,7 @@ async function trouble(response) {
   if (response.status === 401) return new Trouble(words("error_key"), 401);
   const problem = await response.json().catch(() => ({}));
   if (response.status === 503) return new Trouble(words("error_busy") + trace(problem.trace_id), 503);
+  if (response.status < 500 && problem.detail) return new Trouble(reasonOf(problem), response.status);
   return new Trouble(words("error_other", { detail: problem.detail ?? response.status }) + trace(problem.trace_id), response.status);
 }
 

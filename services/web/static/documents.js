@@ -2,7 +2,7 @@
 
 import { Trouble, json } from "/assets/api.js";
 import { byId, element } from "/assets/dom.js";
-import { known, words } from "/assets/words.js";
+import { known, reasonOf, words } from "/assets/words.js";
 
 const POLL_MS = 700;
 const ENDED = ["succeeded", "failed", "cancelled"];
@@ -84,9 +84,9 @@ function row(item) {
     "tr", {},
     element("th", { scope: "row" }, item.title),
     element("td", {}, title),
-    element("td", {}, String(item.version)),
+    element("td", {}, item.version ? String(item.version) : "–"),
     element("td", {}, element("span", { class: `level ${item.classification}` }, words(`level_${item.classification}`))),
-    element("td", { class: "state" }, words(`state_${state}`), reason ? element("small", {}, reason.detail) : null),
+    element("td", { class: "state" }, words(`state_${state}`), reason ? element("small", { title: reason.detail }, reasonOf(reason)) : null),
     element("td", {}, new Date(item.updated_at).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" })),
   );
 }
@@ -114,12 +114,14 @@ async function uploadOne(file, space) {
   form.append("file", file);
   try {
     const accepted = await json("/v1/documents", { method: "POST", body: form });
-    if (accepted.unchanged) return end("indexed", words("up_unchanged"));
+    if (!accepted.job_id) return end("indexed", words("up_unchanged"));
     state.textContent = words("up_queued");
+    // Of a file that is unchanged this is the job of its first upload, which may have failed.
     const job = await finished(accepted.job_id, bar, state);
-    if (job.state === "succeeded" && job.stage !== "skipped") return end("indexed", words("up_indexed"));
+    if (job.state === "succeeded" && job.stage !== "skipped") return end("indexed", words(accepted.unchanged ? "up_unchanged" : "up_indexed"));
     const page = job.error?.page ? ` (${words("page", { n: job.error.page })})` : "";
-    return end("failed", `${words(job.state === "succeeded" ? "up_skipped" : "up_failed")}: ${job.error?.detail ?? job.state}${page}`);
+    state.title = job.error?.detail ?? "";
+    return end("failed", `${words(job.state === "succeeded" ? "up_skipped" : "up_failed")}: ${job.error ? reasonOf(job.error) : job.state}${page}`);
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     return end("failed", `${words("up_failed")}: ${error.message}`);

@@ -24,10 +24,19 @@ const zh = {
   error_key: "密钥不正确，或者已经失效。请检查后重新输入。", error_down: "连不上服务器。请确认知库正在运行，然后再试。",
   error_busy: "服务器暂时无法回答，请稍后再试。", error_broken: "连接中断了，回答不完整，请再问一次。",
   error_other: "出错了：{detail}", error_trace: "（追踪号 {trace}）",
+  reason_empty_file: "文件是空的，没有保存。", reason_no_text: "文件里没有文字；扫描件需要文字识别，目前没有启用。",
+  reason_unsupported_media_type: "这种类型的文件不能读取。", reason_encoding_unknown: "认不出文字的编码，请另存为 UTF-8 后再上传。",
+  reason_encrypted: "文件有密码，请去掉密码后再上传。", reason_broken_file: "文件已损坏，无法读取，请重新导出后再上传。",
+  reason_too_many_pages: "页数超过了上限，请拆分后再上传。", reason_too_much_text: "文字超过了上限，请拆分后再上传。",
+  reason_archive_expands_too_much: "文件解压后过大，请拆分后再上传。", reason_parse_timeout: "读取时间过长，已停止；请拆分后再上传。",
+  reason_parse_memory: "读取需要的内存过多，已停止；请拆分后再上传。", reason_parser_crashed: "这个文件使解析进程崩溃，请重新导出后再上传。",
+  reason_parser_error: "这个文件无法解析，请重新导出后再上传。", reason_superseded: "已有更新的版本。", reason_cancelled: "已取消。",
+  reason_document_deleted: "文档已删除。", reason_payload_too_large: "文件超过了大小上限。", reason_forbidden: "您没有这样做的权限。",
+  reason_external_id_taken: "这个空间里已有同名的另一份文档。",
 };
 
 const en = {
-  skip: "Skip to content", tabs: "Pages", tab_ask: "Ask", tab_documents: "Documents", sign_out: "Sign out", sign_in: "Enter",
+  skip: "Skip to content", tabs: "Pages", tab_ask: "Ask", tab_documents: "Documents", sign_out: "Sign out", sign_in: "Sign in",
   welcome: "Ask your company's documents",
   welcome_lead: "Answers come only from documents that you may read, each sentence with its source. What the documents don't say, Zhiku doesn't know, and says so.",
   key_label: "API key", key_hint: "The key stays in this tab and is forgotten when you close it. The sample people's keys are in credentials.json in the data folder.",
@@ -46,8 +55,8 @@ const en = {
   more: "More", no_documents: "There is no document here yet that you may read.",
   level_public: "public", level_internal: "internal", level_confidential: "confidential", level_restricted: "restricted",
   up_sending: "Uploading", up_queued: "Waiting", up_indexed: "Indexed", up_unchanged: "Unchanged, nothing to do", up_failed: "Failed", up_skipped: "Skipped",
-  stage_load: "reading", stage_clean: "cleaning", stage_chunk: "cutting", stage_embed: "embedding", stage_publish: "publishing",
-  state_indexed: "ready", state_pending: "in work", state_staged: "about to appear", state_failed: "failed", state_skipped: "skipped",
+  stage_load: "reading", stage_clean: "cleaning", stage_chunk: "splitting", stage_embed: "embedding", stage_publish: "publishing",
+  state_indexed: "ready", state_pending: "in progress", state_staged: "about to be published", state_failed: "failed", state_skipped: "skipped",
   error_key: "This key is not accepted, or no longer. Please check it and enter it again.", error_down: "The server can't be reached. Check that Zhiku is running, then try again.",
   error_busy: "The server can't answer at the moment. Please try again shortly.", error_broken: "The connection broke and the answer is incomplete. Please ask again.",
   error_other: "Something went wrong: {detail}", error_trace: " (trace {trace})",
@@ -65,6 +74,9 @@ export function words(name, slots = {}) {
 }
 
 export const known = (name) => name in LANGUAGES[language];
+
+/** Why something was refused or not indexed: the server says it in English, `code` may have words in the present language. */
+export const reasonOf = ({ code, detail }) => (known(`reason_${code}`) ? words(`reason_${code}`) : detail);
 
 /** Show the fixed words of the page in the present language. */
 export function applyWords() {
