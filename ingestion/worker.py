@@ -1,10 +1,11 @@
 """The worker process: `python -m ingestion.worker`."""
 
 import sys
+import time
 
 import structlog
 from celery import Celery
-from celery.signals import worker_init, worker_shutdown
+from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 
 from ingestion.generations import ensure_live
 from ingestion.publish import Publisher
@@ -12,12 +13,14 @@ from ingestion.reconcile import counts_agree, reconcile
 from ingestion.schedule import Housekeeper
 from ingestion.tasks import Workbench
 from kbcore.bootstrap import Platform
-from kbcore.errors import ConfigurationError
+from kbcore.errors import ConfigurationError, Unavailable
 from kbcore.observability.logging import configure_logging
 from kbcore.queue.celery import RUN_JOB, celery_app
 from kbcore.settings import Settings, load_settings, silence_telemetry
 
 log = structlog.get_logger(__name__)
+
+_RETRY_S = 1.0
 
 
 def open_workbench(platform: Platform) -> Workbench:
@@ -29,28 +32,38 @@ def open_workbench(platform: Platform) -> Workbench:
     return Workbench(platform, generation, Publisher(platform, generation))
 
 
-def create_worker(settings: Settings) -> Celery:
-    """The Celery application with the one task; the workbench opens when the worker starts."""
+def await_workbench(platform: Platform) -> Workbench:
+    """`open_workbench`, as soon as PostgreSQL and Milvus answer. Raises `ConfigurationError`."""
+    while True:
+        try:
+            return open_workbench(platform)
+        except Unavailable as error:
+            log.warning("the worker waits", detail=error.detail)
+            time.sleep(_RETRY_S)
+
+
+def create_worker(settings: Settings, bench: Workbench) -> Celery:
+    """The Celery application with the one task."""
     app = celery_app(settings.redis.url.get_secret_value())
-    benches: list[tuple[Workbench, Housekeeper]] = []
+    housekeeper = Housekeeper(bench)
 
     def start(**_: object) -> None:
-        bench = open_workbench(Platform(settings))
-        housekeeper = Housekeeper(bench)
         housekeeper.start()
-        benches.append((bench, housekeeper))
         log.info("worker ready", name=bench.name)
 
+    def stop_soon(**_: object) -> None:
+        bench.stop_soon()
+
     def stop(**_: object) -> None:
-        for bench, housekeeper in benches:
-            housekeeper.stop()
-            bench.close()
+        housekeeper.stop()
+        bench.close()
 
     def run_job(job_id: str) -> None:
-        benches[0][0].run(job_id)
+        bench.run(job_id)
 
     # Strong references: Celery's signals keep weak ones by default.
     worker_init.connect(start, weak=False)
+    worker_shutting_down.connect(stop_soon, weak=False)
     worker_shutdown.connect(stop, weak=False)
     app.task(run_job, name=RUN_JOB)
     return app
@@ -59,19 +72,20 @@ def create_worker(settings: Settings) -> Celery:
 def main() -> None:
     """Run a worker until SIGTERM; settings from the environment."""
     silence_telemetry()
-    settings = load_settings()
-    configure_logging(settings.log.level, json_lines=settings.log.json_lines)
-    arguments = [
-        "worker",
-        "--pool=threads",
-        f"--concurrency={settings.worker.concurrency}",
-        f"--loglevel={settings.log.level}",
-        "--without-gossip",
-        "--without-mingle",
-        "--without-heartbeat",
-    ]
     try:
-        create_worker(settings).worker_main(arguments)
+        settings = load_settings()
+        configure_logging(settings.log.level, json_lines=settings.log.json_lines)
+        arguments = [
+            "worker",
+            "--pool=threads",
+            f"--concurrency={settings.worker.concurrency}",
+            f"--loglevel={settings.log.level}",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+        ]
+        bench = await_workbench(Platform(settings))
+        create_worker(settings, bench).worker_main(arguments)
     except ConfigurationError as error:
         sys.exit(f"zhiku worker: {error.detail}")
 

@@ -32,7 +32,6 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
-            pool_pre_ping=False,
             hide_parameters=True,  # an error's text must not carry what people wrote into the logs
             connect_args={"connect_timeout": 5, "options": "-c timezone=utc"},
         )
@@ -42,6 +41,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=10,
+            hide_parameters=True,
             isolation_level="AUTOCOMMIT",
             connect_args={"connect_timeout": 5, "options": "-c timezone=utc -c default_transaction_read_only=on"},
         )

@@ -7,7 +7,6 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from kbcore.metadata.database import Database
 from kbcore.metadata.tables import metadata
@@ -22,19 +21,6 @@ def upgrade(database: Database) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
-
-
-def is_current(database: Database) -> bool:
-    """True if the database has exactly this code's schema revision."""
-    with database.begin() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head()
-
-
-def head() -> str:
-    """The newest revision in this code."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    assert revision is not None
-    return revision
 
 
 def pending_changes(connection: sa.Connection) -> list[object]:
