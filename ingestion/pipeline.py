@@ -15,7 +15,7 @@ from kbcore.bootstrap import Platform
 from kbcore.domain.chunk import Chunk, Loaded, StoredText
 from kbcore.domain.document import Version, VersionState
 from kbcore.domain.ids import chunk_id
-from kbcore.errors import ItemFailed, ItemSkipped
+from kbcore.errors import ItemFailed, ItemSkipped, NotFound
 from kbcore.language.analyzer import terms
 from kbcore.language.script import detect_language
 from kbcore.language.weights import document_weights, pack
@@ -24,11 +24,8 @@ from kbcore.metadata import documents, versions
 from kbcore.metadata.chunks import StagedChunk
 from kbcore.metadata.generations import Generation
 
-STAGES = ("load", "clean", "chunk", "embed", "publish")
-"""The order of the path, as jobs show it."""
-
 Progress = Callable[[str, int, int], None]
-"""Called with (stage, done, total); raises `ItemSkipped` when the job was cancelled."""
+"""Called with (stage, done, total); raises when the job was cancelled, has ended elsewhere, or shall wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ class DocumentPath:
         Raises `ItemSkipped` or `ItemFailed` with the reason, `Unavailable` when a dependency does not answer.
         """
         version = self._version(document_id, number)
-        if version.state in (VersionState.PENDING, VersionState.FAILED):
+        if version.state is VersionState.PENDING:
             loaded = self._load(version, progress)
             stored = self._clean(version, loaded, progress)
             chunks = self._chunk(version, stored, progress)
@@ -66,8 +63,11 @@ class DocumentPath:
 
     def _load(self, version: Version, progress: Progress) -> Loaded:
         progress("load", 0, 1)
-        with self.platform.blobs.local(version.sha256) as path:
-            return self.parser.load(path, version.file_name)
+        try:
+            with self.platform.blobs.local(version.sha256) as path:
+                return self.parser.load(path, version.file_name)
+        except NotFound:
+            raise ItemFailed("file_missing", "the stored file is gone from the blob store; upload it again") from None
 
     def _clean(self, version: Version, loaded: Loaded, progress: Progress) -> StoredText:
         progress("clean", 0, 1)
@@ -115,5 +115,5 @@ class DocumentPath:
             for item in chunks
         ]
         with self.platform.database.begin() as connection:
-            chunk_rows.stage(connection, self.generation.id, version.document_id, version.number, staged)
-            versions.mark_staged(connection, version.document_id, version.number)
+            if versions.mark_staged(connection, version.document_id, version.number):
+                chunk_rows.stage(connection, self.generation.id, version.document_id, version.number, staged)

@@ -11,11 +11,6 @@ HAN_SHARE = 0.2
 "用 Kubernetes 部署" is four to one, and an English page that names 张三 once stays English."""
 
 
-def is_cjk(character: str) -> bool:
-    """Whether a single character is Han, kana or hangul (written without spaces between words, or nearly so)."""
-    return bool(_HAN.match(character) or _KANA_HANGUL.match(character))
-
-
 def han_share(text: str) -> float:
     """CJK characters divided by words (each CJK character is one word); 0.0 for a text without letters."""
     cjk = len(_HAN.findall(text)) + len(_KANA_HANGUL.findall(text))

@@ -19,11 +19,6 @@ class Generation:
     dimension: int
     chunking: Mapping[str, int]
 
-    @property
-    def label(self) -> str:
-        """As shown in search answers, e.g. `multilingual-e5-small-q4@1f2e3d4c#1`."""
-        return f"{self.embedding}#{self.id}"
-
 
 def live(connection: Connection) -> Generation | None:
     """The generation that searches use; None before the first worker start."""

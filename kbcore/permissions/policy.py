@@ -42,7 +42,3 @@ class Policy:
         if self.deny & principals:
             return None
         return max((g.role for g in self.allow if g.principal in principals), key=lambda r: r.rank, default=None)
-
-    def canonical(self) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-        """The same value for equal policies, whatever the order of their entries."""
-        return tuple(sorted((g.principal, g.role.value) for g in self.allow)), tuple(sorted(self.deny))

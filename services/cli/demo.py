@@ -8,14 +8,13 @@ from kbcore.errors import ConfigurationError
 from kbcore.settings import given_key, load_settings
 from services.cli.connect import address
 from services.cli.credentials import read_credentials
+from services.demo import main
 
 
 def command(
     quiet: Annotated[bool, typer.Option("--quiet", help="Only load the documents; ask no questions.")] = False,
 ) -> None:
     """Load the sample company, then ask the same questions as each of its people."""
-    from services.demo import main  # noqa: PLC0415 (reads the samples' manifest)
-
     settings = load_settings()
     key = given_key() or read_credentials(settings.home).get("admin")
     if key is None:

@@ -7,7 +7,9 @@ import typer
 from rich.console import Console
 
 from kbcore.errors import ConfigurationError, RequestError
+from kbcore.metadata.database import Database
 from kbcore.settings import load_settings
+from services.library.first_admin import local_key
 from services.supervisor.folder import DataFolder
 from services.supervisor.state import State
 
@@ -17,9 +19,6 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make a new API key without asking for an old one (needs the data folder, not the network)."""
-    from kbcore.metadata.database import Database  # noqa: PLC0415 (SQLAlchemy loads only where it is used)
-    from services.library.first_admin import local_key  # noqa: PLC0415
-
     settings = load_settings()
     state = State.read(DataFolder(settings.home).state)
     url = settings.database.url.get_secret_value() or (state.addresses.get("ZHIKU_DATABASE__URL") if state else None)

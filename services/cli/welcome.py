@@ -9,6 +9,7 @@ from rich.console import Console
 
 from kbcore.settings import Settings, child_environment, given_key
 from services.cli.credentials import PEOPLE, read_credentials, write_credentials
+from services.cli.invocation import zhiku_command
 from services.supervisor.parts import local_url
 
 
@@ -32,7 +33,7 @@ def welcome(
         return
     out.print(f"[bold]Zhiku is ready:[/bold] {url}", soft_wrap=True)
     out.print(f"  data and logs  {settings.home}", soft_wrap=True)
-    out.print(f"  to stop        {'zhiku down' if detached else 'Ctrl-C'}")
+    out.print(f"  to stop        {f'{zhiku_command()} down' if detached else 'Ctrl-C'}")
 
 
 def _first_key(settings: Settings, addresses: Mapping[str, str]) -> str | None:
@@ -52,7 +53,8 @@ def _demo(out: Console, settings: Settings, url: str, new_key: str | None, stop:
         write_credentials(settings.home, {"url": url, "admin": new_key})
     elif "admin" not in known and not given_key():
         out.print(
-            "[yellow]note:[/yellow] the sample company needs the administrator's key; run `ZHIKU_KEY=zk_… zhiku demo`"
+            "[yellow]note:[/yellow] the sample company needs the administrator's key; "
+            f"run `ZHIKU_KEY=zk_… {zhiku_command()} demo`"
         )
         return
     shown_before = not new_key and known.keys() >= set(PEOPLE)

@@ -1,6 +1,5 @@
 """The demo from start to end: company, keys, documents, show, how to go on."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from rich.text import Text
 from services.cli.batch import Ended, Outcome, summary
 from services.cli.client import Client
 from services.cli.credentials import credentials_file, read_credentials, write_credentials
+from services.cli.invocation import short_path, zhiku_command
 from services.demo.ingest import ingest_samples
 from services.demo.manifest import manifest
 from services.demo.people import keys_of, make_company
@@ -49,10 +49,9 @@ def _explain(outcome: Outcome, console: Console) -> None:
 
 
 def _go_on(url: str, home: Path, console: Console) -> None:
-    zhiku = shutil.which("zhiku") or str(Path(sys.executable).with_name("zhiku"))
-    command = Path(zhiku).name if shutil.which("zhiku") else _short(Path(zhiku))
+    command = zhiku_command()
     for line in (
-        f"Keys of admin, employee, hr, finance: {_short(credentials_file(home))} (only you can read it)",
+        f"Keys of admin, employee, hr, finance: {short_path(credentials_file(home))} (only you can read it)",
         "Go on:",
         f"  open {url}/ and sign in with one of the keys",
         f'  {command} ask "年假可以结转吗？" --as employee',
@@ -60,8 +59,3 @@ def _go_on(url: str, home: Path, console: Console) -> None:
         f"  {command} ingest FOLDER --space public",
     ):
         console.print(line, markup=False, soft_wrap=True)
-
-
-def _short(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

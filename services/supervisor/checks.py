@@ -11,7 +11,7 @@ import psutil
 
 from kbcore.settings import Settings
 
-_DISK_BYTES = 500_000_000  # PostgreSQL's first files, the exported model, some room
+_DISK_BYTES = 500_000_000  # PostgreSQL's first files, the index, some room
 _MEMORY_BYTES = 2_000_000_000
 
 

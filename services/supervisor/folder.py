@@ -14,7 +14,7 @@ LOG_BYTES = 10_000_000
 
 
 class DataFolder:
-    """`$ZHIKU_HOME`: `postgres/ redis/ milvus/ blobs/ models/ logs/ run/`, all private to this user."""
+    """`$ZHIKU_HOME`: `postgres/ redis/ milvus/ blobs/ logs/ run/`, all private to this user."""
 
     def __init__(self, home: Path) -> None:
         self.home = home

@@ -55,7 +55,7 @@ def api_part(settings: Settings, addresses: Mapping[str, str]) -> Part:
         ready=lambda: probe(host, port, "/readyz") == http.client.OK,
         stop_timeout_s=10.0,
         poll_s=0.1,
-        start_timeout_s=120.0,  # the first start exports the embedding model
+        start_timeout_s=120.0,  # it is ready once the embedding model is loaded
     )
 
 
