@@ -18,13 +18,15 @@ import structlog
 from sqlalchemy import Connection
 
 from kbcore.bootstrap import Platform
+from kbcore.domain.job import JobKind
 from kbcore.domain.vector import vector_from_bytes
 from kbcore.language.weights import unpack
 from kbcore.metadata import chunks as chunk_rows
-from kbcore.metadata import documents, publications
+from kbcore.metadata import documents, jobs, publications
 from kbcore.metadata.database import PUBLISH_LOCK
 from kbcore.metadata.generations import Generation
 from kbcore.metadata.index_rows import IndexRow
+from kbcore.metadata.publications import PlanOvertaken, PublicationPlan
 from kbcore.vectors.interface import VectorRow
 
 log = structlog.get_logger(__name__)
@@ -59,6 +61,7 @@ class Publisher:
         self._generation = generation
         self._reached = reached
         self._unflushed = 0
+        self._in_doubt = False
 
     def publish_staged(self) -> int:
         """Publish all that is ready, in as few publications as it takes; returns how many there were.
@@ -69,10 +72,12 @@ class Publisher:
         with self._platform.database.lock(PUBLISH_LOCK) as connection:
             assert connection is not None
             self._reached(PublishStep.LOCKED)
+            if self._in_doubt:
+                self._order_reconciliation(connection)
             self.undo_unfinished(connection)
             self._reached(PublishStep.UNDONE)
-            while self._publish_once(connection):
-                count += 1
+            while not (plan := self._plan(connection)).empty:
+                count += self._publish(connection, plan)
             self._drop_superseded(connection)
         return count
 
@@ -107,8 +112,8 @@ class Publisher:
             self._platform.vectors.flush(self._generation.collection)
             self._unflushed = 0
 
-    def _publish_once(self, connection: Connection) -> bool:
-        generation, vectors = self._generation, self._platform.vectors
+    def _plan(self, connection: Connection) -> PublicationPlan:
+        generation = self._generation
         with connection.begin():
             plan = publications.plan(
                 connection,
@@ -117,8 +122,18 @@ class Publisher:
                 limit=self._platform.settings.worker.publish_max_documents,
             )
         self._reached(PublishStep.PLANNED)
-        if plan.empty:
-            return False
+        return plan
+
+    def _order_reconciliation(self, connection: Connection) -> None:
+        """A lock lost with PostgreSQL, a write that ended in silence: somebody's undoing may have come before it."""
+        with connection.begin():
+            jobs.insert_once(connection, JobKind.RECONCILE, created_by="system")
+        self._in_doubt = False
+
+    def _publish(self, connection: Connection, plan: PublicationPlan) -> bool:
+        """Carry out a plan; False if it was overtaken, and undone."""
+        generation, vectors = self._generation, self._platform.vectors
+        self._in_doubt = True
         with connection.begin():
             publications.begin(connection, plan)
         self._reached(PublishStep.NOTED)
@@ -128,8 +143,14 @@ class Publisher:
         if plan.closed:
             vectors.close(generation.collection, plan.closed.keys(), plan.epoch)
         self._reached(PublishStep.ROWS_CLOSED)
-        with connection.begin():
-            publications.commit(connection, generation.id, plan, unpack)
+        try:
+            with connection.begin():
+                publications.commit(connection, generation.id, plan, unpack)
+        except PlanOvertaken:
+            self.undo_unfinished(connection)
+            self._in_doubt = False
+            return False
+        self._in_doubt = False
         self._reached(PublishStep.COMMITTED)
         log.info("published", epoch=plan.epoch, documents=len(plan.versions), withdrawn=len(plan.withdrawn))
         self._flush_when_many(len(plan.added) + len(plan.closed))

@@ -1,6 +1,7 @@
 """Housekeeping of a worker: it keeps its leases, finds jobs that were lost, and seals segments when all is quiet."""
 
 import threading
+from collections.abc import Callable
 
 import structlog
 
@@ -12,41 +13,43 @@ log = structlog.get_logger(__name__)
 
 _SWEEP_LOCK = 0x5A48535745  # "ZHSWE": one of all workers sweeps
 _RESEND_AFTER_S = 5.0
+_OVERTAKEN_BY_S = 60.0
 _RESEND_LIMIT = 100
 
 
-class Housekeeper(threading.Thread):
-    """A daemon thread that does its round every `worker.sweep_s` seconds."""
+class Housekeeper:
+    """Two daemon threads: leases are renewed whatever the sweeping has to wait for."""
 
     def __init__(self, bench: Workbench) -> None:
-        super().__init__(name="housekeeper", daemon=True)
         self._bench = bench
-        self._stopped = threading.Event()
+        every_s = bench.platform.settings.worker.sweep_s
+        self._threads = (Repeated("leases", every_s, bench.renew_leases), Repeated("sweeper", every_s, self.sweep))
 
-    def run(self) -> None:
-        """Do rounds until stopped; a dependency that does not answer is tried again in the next round."""
-        while not self._stopped.wait(self._bench.platform.settings.worker.sweep_s):
-            try:
-                self.round()
-            except Unavailable as error:
-                log.warning("housekeeping waits", detail=error.detail)
+    def start(self) -> None:
+        """Begin; the first round comes after `worker.sweep_s` seconds."""
+        for thread in self._threads:
+            thread.start()
 
-    def round(self) -> None:
-        """Renew this worker's leases; put lost jobs back in line and send them again; flush when nothing is to do."""
+    def stop(self) -> None:
+        """Finish the present rounds and end."""
+        for thread in self._threads:
+            thread.stop()
+
+    def sweep(self) -> None:
+        """Put lost jobs back in line and send them again; flush when nothing is to do."""
         platform = self._bench.platform
-        with platform.database.begin() as connection:
-            jobs.renew_all(connection, self._bench.name, platform.settings.worker.lease_s)
         with platform.database.lock(_SWEEP_LOCK, wait=False) as connection:
             if connection is None:
                 return
             with connection.begin():
                 expired = jobs.expire(connection)
-            # A broker with deliveries waiting will get to them; an empty one has lost whatever SQL still calls queued.
-            lost: list[str] = []
-            if not platform.queue.waiting():
-                with connection.begin():
-                    lost = jobs.unsent(connection, older_than_s=_RESEND_AFTER_S, limit=_RESEND_LIMIT)
+            # An empty broker has lost whatever SQL still calls queued; else those that others have overtaken are lost.
+            empty = not platform.queue.waiting()
             with connection.begin():
+                if empty:
+                    lost = jobs.unsent(connection, older_than_s=_RESEND_AFTER_S, limit=_RESEND_LIMIT)
+                else:
+                    lost = jobs.overtaken(connection, by_s=_OVERTAKEN_BY_S, limit=_RESEND_LIMIT)
                 busy = jobs.busy(connection)
         for job_id in dict.fromkeys([*expired, *lost]):
             platform.queue.send(job_id)
@@ -54,6 +57,25 @@ class Housekeeper(threading.Thread):
             log.info("sent lost jobs again", expired=len(expired), lost=len(lost))
         if not busy:
             self._bench.publisher.flush()
+
+
+class Repeated(threading.Thread):
+    """A daemon thread that does the same every so many seconds, whatever went wrong the time before."""
+
+    def __init__(self, name: str, every_s: float, action: Callable[[], None]) -> None:
+        super().__init__(name=name, daemon=True)
+        self._every_s, self._action = every_s, action
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Until stopped."""
+        while not self._stopped.wait(self._every_s):
+            try:
+                self._action()
+            except Unavailable as error:
+                log.warning("housekeeping waits", thread=self.name, detail=error.detail)
+            except Exception:  # the outermost edge of a thread: without it the worker would hold no lease
+                log.exception("housekeeping failed; it is tried again", thread=self.name)
 
     def stop(self) -> None:
         """Finish the present round and end."""

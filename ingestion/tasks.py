@@ -12,15 +12,21 @@ from ingestion.publish import Publisher
 from ingestion.reconcile import reconcile
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import VersionState
+from kbcore.domain.ids import new_id
 from kbcore.domain.job import Job, JobKind, JobState
 from kbcore.errors import ItemError, ItemFailed, ItemSkipped, Unavailable
 from kbcore.metadata import chunks as chunk_rows
 from kbcore.metadata import jobs, versions
 from kbcore.metadata.generations import Generation
+from kbcore.metadata.jobs import Order
 
 log = structlog.get_logger(__name__)
 
 CANCELLED = "cancelled"
+
+
+class _LetGo(Exception):
+    """The job in hand has ended, or another worker has it."""
 
 
 class Workbench:
@@ -30,33 +36,45 @@ class Workbench:
         self.platform = platform
         self.generation = generation
         self.publisher = publisher
-        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        # A restarted container has the host name and pid of the one before: that one's jobs must not seem to be ours.
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-8:]}"
+        self._stopping = threading.Event()
+        self._held: set[str] = set()
+        self._holding = threading.Lock()
         self._thread = threading.local()
         self._parsers: list[ParserProcess] = []
 
     def run(self, job_id: str) -> None:
         """Do a job, if nobody else has it; it ends in SQL as succeeded, failed or cancelled, or goes back in line."""
-        settings = self.platform.settings.worker
-        with self.platform.database.begin() as connection:
-            job = jobs.claim(connection, job_id, self.name, settings.lease_s)
-        if job is None:
-            return
-        structlog.contextvars.bind_contextvars(job_id=job.id)
+        with self._holding:
+            if job_id in self._held or self._stopping.is_set():
+                return
+            self._held.add(job_id)
+        structlog.contextvars.bind_contextvars(job_id=job_id)
         try:
-            if job.attempts > settings.max_attempts:
-                raise ItemFailed("worker_lost", f"the worker died {settings.max_attempts} times at stage {job.stage}")
-            self._do(job)
-        except Unavailable as error:
-            log.warning("a dependency does not answer; the job waits", detail=error.detail)
             with self.platform.database.begin() as connection:
-                jobs.release(connection, job.id)
-        except ItemError as reason:
-            self._end(job, reason)
-        except Exception:  # the outermost edge of a task: nothing received may end silently
-            log.exception("job failed")
-            self._end(job, ItemFailed("internal_error", f"internal error at stage {self._stage_of(job)}; see the log"))
+                job = jobs.claim(connection, job_id, self.name, self.platform.settings.worker.lease_s)
+            if job is not None:
+                self._run(job)
+        except Unavailable as error:
+            # What SQL was not told it learns from the lease: nobody renews that any more.
+            log.warning("SQL does not answer; the job waits", detail=error.detail)
         finally:
             structlog.contextvars.unbind_contextvars("job_id")
+            with self._holding:
+                self._held.discard(job_id)
+
+    def renew_leases(self) -> None:
+        """Keep holding the jobs in work here, and no others."""
+        with self._holding:
+            held = list(self._held)
+        if held:
+            with self.platform.database.begin() as connection:
+                jobs.renew(connection, self.name, held, self.platform.settings.worker.lease_s)
+
+    def stop_soon(self) -> None:
+        """Take no more jobs, and put those in work back in line at their next step. Safe in a signal handler."""
+        self._stopping.set()
 
     def close(self) -> None:
         """Put unfinished jobs back in line and stop the parsing processes."""
@@ -64,6 +82,24 @@ class Workbench:
             jobs.release_all(connection, self.name)
         for parser in self._parsers:
             parser.close()
+
+    def _run(self, job: Job) -> None:
+        settings = self.platform.settings.worker
+        try:
+            if job.attempts > settings.max_attempts:
+                raise ItemFailed("worker_lost", f"the worker died {settings.max_attempts} times at stage {job.stage}")
+            self._do(job)
+        except Unavailable as error:
+            log.warning("the job waits", detail=error.detail)
+            with self.platform.database.begin() as connection:
+                jobs.release(connection, job.id, self.name)
+        except ItemError as reason:
+            self._end(job, reason)
+        except _LetGo:
+            log.info("the job has ended elsewhere")
+        except Exception:  # the outermost edge of a task: nothing received may end silently
+            log.exception("job failed")
+            self._end(job, ItemFailed("internal_error", f"internal error at stage {self._stage_of(job)}; see the log"))
 
     def _do(self, job: Job) -> None:
         match job.kind:
@@ -76,6 +112,7 @@ class Workbench:
                 self.publisher.restamp(job.document_id)
                 self._finish(job)
             case JobKind.RECONCILE:
+                self.platform.vectors.create(self.generation.collection, self.generation.dimension)
                 reconcile(self.platform, self.generation)
                 self._finish(job)
 
@@ -84,9 +121,14 @@ class Workbench:
         assert job.version is not None
 
         def progress(stage: str, done: int, total: int) -> None:
+            if self._stopping.is_set():
+                raise Unavailable("the worker is going down")
             with self.platform.database.begin() as connection:
-                if not jobs.progress(connection, job.id, stage, done, total):
-                    raise ItemSkipped(CANCELLED, "cancelled on request")
+                order = jobs.progress(connection, job.id, self.name, stage, done, total)
+            if order is Order.CANCEL:
+                raise ItemSkipped(CANCELLED, "cancelled on request")
+            if order is Order.LET_GO:
+                raise _LetGo
 
         path = DocumentPath(self.platform, self.generation, self.publisher, self._parser())
         version = path.run(job.document_id, job.version, progress)
@@ -100,13 +142,15 @@ class Workbench:
             jobs.finish(connection, [job.id], JobState.SUCCEEDED, stage="done")
 
     def _end(self, job: Job, reason: ItemError) -> None:
-        """End the job and its version together, with the reason."""
+        """End the job and its version together, with the reason; nothing, if they ended elsewhere meanwhile."""
         skipped = isinstance(reason, ItemSkipped)
         with self.platform.database.begin() as connection:
+            if not jobs.hold(connection, job.id, self.name):
+                return
             if job.document_id is not None and job.version is not None:
                 state = VersionState.SKIPPED if skipped else VersionState.FAILED
-                chunk_rows.unstage(connection, self.generation.id, job.document_id, job.version)
-                versions.mark_ended(connection, job.document_id, job.version, state, reason)
+                if versions.mark_ended(connection, job.document_id, job.version, state, reason):
+                    chunk_rows.unstage(connection, self.generation.id, job.document_id, job.version)
             ended = (
                 JobState.CANCELLED if reason.code == CANCELLED else (JobState.SUCCEEDED if skipped else JobState.FAILED)
             )

@@ -1,8 +1,9 @@
 """Jobs in SQL: the truth of all long work. A worker holds a job by a lease that it keeps renewing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import Enum, auto
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
@@ -14,6 +15,16 @@ from kbcore.metadata.tables import jobs
 
 _COLUMNS = [jobs.c[field.name] for field in fields(Job)]
 _FINAL = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
+class Order(Enum):
+    """What a worker is told when it reports progress."""
+
+    GO_ON = auto()
+    CANCEL = auto()
+    """Somebody asked for the job to be stopped."""
+    LET_GO = auto()
+    """The job has ended, or another worker has it: this one was silent for too long."""
 
 
 def insert(
@@ -40,6 +51,13 @@ def insert(
         )
     )
     return job_id
+
+
+def insert_once(connection: Connection, kind: JobKind, *, created_by: str) -> None:
+    """Queue a job of this kind unless one is waiting; the sweeper sends it."""
+    waiting = sa.exists().where(jobs.c.kind == kind, jobs.c.state == JobState.QUEUED)
+    if not connection.execute(sa.select(waiting)).scalar_one():
+        insert(connection, kind, created_by=created_by)
 
 
 def get(connection: Connection, job_id: str) -> Job | None:
@@ -99,21 +117,21 @@ def claim(connection: Connection, job_id: str, worker: str, lease_s: float) -> J
     return None if row is None else _job(row)
 
 
-def renew_all(connection: Connection, worker: str, lease_s: float) -> int:
-    """Keep holding every job of this worker; returns how many those are."""
+def renew(connection: Connection, worker: str, job_ids: Collection[str], lease_s: float) -> int:
+    """Keep holding those of these jobs that are still this worker's; returns how many that were."""
     _relax(connection)
-    result = connection.execute(
-        jobs.update().where(jobs.c.worker == worker, jobs.c.state == JobState.RUNNING).values(lease_until=_in(lease_s))
-    )
+    # A row that is locked is being ended or counted this moment; waiting for it in any order could be a deadlock.
+    mine = sa.select(jobs.c.id).where(jobs.c.id.in_(job_ids), _held_by(worker)).with_for_update(skip_locked=True)
+    result = connection.execute(jobs.update().where(jobs.c.id.in_(mine)).values(lease_until=_in(lease_s)))
     return result.rowcount
 
 
-def progress(connection: Connection, job_id: str, stage: str, done: int, total: int) -> bool:
-    """Record the stage and how far it is. Returns whether the job shall go on (False = cancellation was requested)."""
+def progress(connection: Connection, job_id: str, worker: str, stage: str, done: int, total: int) -> Order:
+    """Record the stage and how far it is, and learn whether to go on."""
     _relax(connection)
     row = connection.execute(
         jobs.update()
-        .where(jobs.c.id == job_id)
+        .where(jobs.c.id == job_id, _held_by(worker))
         .values(
             stage_started_at=sa.case((jobs.c.stage == stage, jobs.c.stage_started_at), else_=sa.func.now()),
             stage=stage,
@@ -121,20 +139,30 @@ def progress(connection: Connection, job_id: str, stage: str, done: int, total: 
             total=total,
         )
         .returning(jobs.c.cancel_requested)
-    ).one()
-    return not row.cancel_requested
+    ).one_or_none()
+    if row is None:
+        return Order.LET_GO
+    return Order.CANCEL if row.cancel_requested else Order.GO_ON
+
+
+def hold(connection: Connection, job_id: str, worker: str) -> bool:
+    """Lock the job's row until the transaction ends; False if it is not this worker's any more."""
+    query = sa.select(jobs.c.id).where(jobs.c.id == job_id, _held_by(worker)).with_for_update()
+    return connection.execute(query).one_or_none() is not None
 
 
 def finish(
     connection: Connection, job_ids: Sequence[str], state: JobState, *, stage: str, reason: ItemError | None = None
 ) -> None:
     """End jobs. `reason` says why an item was skipped or failed."""
+    done = jobs.c.total if state is JobState.SUCCEEDED else jobs.c.done
     connection.execute(
         jobs.update()
         .where(jobs.c.id.in_(job_ids), jobs.c.state.not_in(_FINAL))
         .values(
             state=state,
             stage=stage,
+            done=done,
             finished_at=sa.func.now(),
             lease_until=None,
             error_code=reason.code if reason else None,
@@ -144,11 +172,11 @@ def finish(
     )
 
 
-def release(connection: Connection, job_id: str) -> None:
-    """Put a job back in line because a dependency does not answer; this try does not count."""
+def release(connection: Connection, job_id: str, worker: str) -> None:
+    """Put this worker's job back in line because a dependency does not answer; this try does not count."""
     connection.execute(
         jobs.update()
-        .where(jobs.c.id == job_id, jobs.c.state == JobState.RUNNING)
+        .where(jobs.c.id == job_id, _held_by(worker))
         .values(state=JobState.QUEUED, lease_until=None, worker=None, attempts=jobs.c.attempts - 1)
     )
 
@@ -157,7 +185,7 @@ def release_all(connection: Connection, worker: str) -> int:
     """Put everything that a worker holds back in line: it is going down. Returns how many jobs there were."""
     result = connection.execute(
         jobs.update()
-        .where(jobs.c.worker == worker, jobs.c.state == JobState.RUNNING)
+        .where(_held_by(worker))
         .values(state=JobState.QUEUED, lease_until=None, worker=None, attempts=jobs.c.attempts - 1)
     )
     return result.rowcount
@@ -203,12 +231,17 @@ def request_cancel(connection: Connection, job_id: str) -> bool:
 
 
 def expire(connection: Connection) -> list[str]:
-    """Put jobs whose holder went silent back in line; returns their ids."""
+    """Put jobs whose holder went silent back in line, to be sent again; returns their ids."""
+    silent = (
+        sa.select(jobs.c.id)
+        .where(jobs.c.state == JobState.RUNNING, jobs.c.lease_until < sa.func.now())
+        .with_for_update(skip_locked=True)
+    )
     return list(
         connection.execute(
             jobs.update()
-            .where(jobs.c.state == JobState.RUNNING, jobs.c.lease_until < sa.func.now())
-            .values(state=JobState.QUEUED, worker=None, lease_until=None)
+            .where(jobs.c.id.in_(silent))
+            .values(state=JobState.QUEUED, worker=None, lease_until=None, sent_at=sa.func.now())
             .returning(jobs.c.id)
         ).scalars()
     )
@@ -216,20 +249,36 @@ def expire(connection: Connection) -> list[str]:
 
 def unsent(connection: Connection, *, older_than_s: float, limit: int) -> list[str]:
     """Queued jobs last sent at least so long ago, oldest first; marks them as sent now."""
-    waiting = (
-        sa.select(jobs.c.id)
-        .where(jobs.c.state == JobState.QUEUED, jobs.c.sent_at < _in(-older_than_s))
-        .order_by(jobs.c.id)
-        .limit(limit)
-    )
+    return _send_again(connection, jobs.c.sent_at < _in(-older_than_s), limit)
+
+
+def overtaken(connection: Connection, *, by_s: float, limit: int) -> list[str]:
+    """Queued jobs that were sent so long before one that has arrived, oldest first; marks them as sent now.
+
+    The broker delivers in order: they are lost, though others still wait there.
+    """
+    arrived = sa.select(sa.func.max(jobs.c.sent_at)).where(jobs.c.state == JobState.RUNNING).scalar_subquery()
+    return _send_again(connection, jobs.c.sent_at < arrived - _seconds(by_s), limit)
+
+
+def _send_again(connection: Connection, lost: sa.ColumnElement[bool], limit: int) -> list[str]:
+    waiting = sa.select(jobs.c.id).where(jobs.c.state == JobState.QUEUED, lost).order_by(jobs.c.id).limit(limit)
     rows = connection.execute(
         jobs.update().where(jobs.c.id.in_(waiting)).values(sent_at=sa.func.now()).returning(jobs.c.id)
     )
     return sorted(rows.scalars())
 
 
+def _held_by(worker: str) -> sa.ColumnElement[bool]:
+    return sa.and_(jobs.c.worker == worker, jobs.c.state == JobState.RUNNING)
+
+
 def _in(seconds: float) -> sa.ColumnElement[datetime]:
-    return sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    return sa.func.now() + _seconds(seconds)
+
+
+def _seconds(seconds: float) -> sa.ColumnElement[timedelta]:
+    return sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
 def _relax(connection: Connection) -> None:

@@ -20,6 +20,10 @@ from kbcore.metadata.index_rows import IndexRow
 from kbcore.metadata.tables import chunks, epoch, generations, publications, versions
 
 
+class PlanOvertaken(Exception):
+    """A planned version was given up (cancelled, failed) before the commit: undo what Milvus got and plan again."""
+
+
 @dataclass(frozen=True, slots=True)
 class PublicationPlan:
     """What epoch `epoch` changes.
@@ -75,6 +79,15 @@ _JOBS = sa.text("""
         (kind = 'withdraw' AND document_id = ANY(:withdrawn))
         OR (kind = 'ingest' AND (document_id, version) IN (
             SELECT * FROM unnest(CAST(:documents AS text[]), CAST(:numbers AS int[])))))
+""")
+# The order of locks is everywhere documents, jobs, versions.
+_LOCK_DOCUMENTS = sa.text("SELECT id FROM documents WHERE id = ANY(:documents) ORDER BY id FOR UPDATE")
+_LOCK_JOBS = sa.text("SELECT id FROM jobs WHERE id = ANY(:jobs) ORDER BY id FOR UPDATE")
+_LOCK_STAGED = sa.text("""
+    SELECT v.document_id FROM versions v
+    JOIN unnest(CAST(:documents AS text[]), CAST(:numbers AS int[])) AS w(document_id, number)
+      ON v.document_id = w.document_id AND v.number = w.number
+    WHERE v.state = 'staged' ORDER BY v.document_id FOR UPDATE OF v
 """)
 _SUPERSEDED = sa.text("""
     UPDATE versions v SET state = 'skipped', reason_code = 'superseded',
@@ -147,8 +160,9 @@ def commit(
 ) -> None:
     """Make the plan true: rows, places, versions, counts, jobs and the epoch, in the caller's one transaction.
 
-    `unpack` reads packed keyword weights (`kbcore.language.weights.unpack`).
+    `unpack` reads packed keyword weights (`kbcore.language.weights.unpack`). Raises `PlanOvertaken`.
     """
+    _require_unchanged(connection, done)
     _open_and_close_rows(connection, generation_id, done)
     _switch_versions(connection, done)
     _count_terms(connection, generation_id, done, unpack)
@@ -163,6 +177,15 @@ def commit(
     )
     connection.execute(epoch.update().values(value=done.epoch, publishing=None))
     job_rows.finish(connection, done.jobs, JobState.SUCCEEDED, stage="published")
+
+
+def _require_unchanged(connection: Connection, done: PublicationPlan) -> None:
+    """Lock what gets changed. Versions are given up without the publish lock, so it is here that they are asked."""
+    connection.execute(_LOCK_DOCUMENTS, {"documents": [*done.versions, *done.withdrawn]})
+    connection.execute(_LOCK_JOBS, {"jobs": list(done.jobs)})
+    pairs = {"documents": list(done.versions), "numbers": list(done.versions.values())}
+    if len(connection.execute(_LOCK_STAGED, pairs).all()) != len(done.versions):
+        raise PlanOvertaken
 
 
 def skip_superseded(connection: Connection) -> list[tuple[str, int]]:

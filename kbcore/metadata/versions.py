@@ -120,17 +120,18 @@ def store_text(
     )
 
 
-def mark_staged(connection: Connection, document_id: str, number: int) -> None:
-    """Say that the version's chunks are embedded and wait for publication."""
-    _set(connection, document_id, number, state=VersionState.STAGED)
+def mark_staged(connection: Connection, document_id: str, number: int) -> bool:
+    """Say that a pending version's chunks are embedded and wait for publication; False if it is not pending."""
+    return _move(connection, document_id, number, (VersionState.PENDING,), state=VersionState.STAGED)
 
 
-def mark_ended(connection: Connection, document_id: str, number: int, state: VersionState, reason: ItemError) -> None:
-    """End a version as skipped or failed, with the reason."""
-    _set(
+def mark_ended(connection: Connection, document_id: str, number: int, state: VersionState, reason: ItemError) -> bool:
+    """End a waiting version as skipped or failed, with the reason; False if it has ended or was published already."""
+    return _move(
         connection,
         document_id,
         number,
+        (VersionState.PENDING, VersionState.STAGED),
         state=state,
         reason_code=reason.code,
         reason=reason.detail,
@@ -138,12 +139,13 @@ def mark_ended(connection: Connection, document_id: str, number: int, state: Ver
     )
 
 
-def mark_pending(connection: Connection, document_id: str, number: int) -> None:
-    """Put a failed version back in line (a retry)."""
-    _set(
+def mark_pending(connection: Connection, document_id: str, number: int) -> bool:
+    """Put a failed or skipped version back in line (a retry); False if it is neither."""
+    return _move(
         connection,
         document_id,
         number,
+        (VersionState.FAILED, VersionState.SKIPPED),
         state=VersionState.PENDING,
         reason_code=None,
         reason=None,
@@ -167,6 +169,18 @@ def _set(connection: Connection, document_id: str, number: int, **values: object
     connection.execute(
         versions.update().where(versions.c.document_id == document_id, versions.c.number == number).values(**values)
     )
+
+
+def _move(
+    connection: Connection, document_id: str, number: int, states: Collection[VersionState], **values: object
+) -> bool:
+    """Set columns of a version that is in one of these states; the row stays locked until the transaction ends."""
+    result = connection.execute(
+        versions.update()
+        .where(versions.c.document_id == document_id, versions.c.number == number, versions.c.state.in_(states))
+        .values(**values)
+    )
+    return result.rowcount == 1
 
 
 def _version(row: Row[tuple[object, ...]]) -> Version:

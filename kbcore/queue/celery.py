@@ -35,7 +35,8 @@ class CeleryQueue:
     def __init__(self, url: str) -> None:
         self._app = celery_app(url)
         # A request must not wait for a broker that is down: the sweeper will send what this did not.
-        self._app.conf.broker_transport_options = {**self._app.conf.broker_transport_options, "max_retries": 0}
+        impatient = {"max_retries": 0, "socket_timeout": 2}
+        self._app.conf.broker_transport_options = {**self._app.conf.broker_transport_options, **impatient}
 
     def send(self, job_id: str) -> None:
         """See `JobQueue.send`. Does not retry: the sweeper will."""

@@ -37,7 +37,7 @@ def ingest(product: Product, paths: list[Path]) -> tuple[float, list[str]]:
                 answer = http.post("/v1/documents", data={"space": "bench"}, files={"file": (path.name, file)})
             answer.raise_for_status()
             documents.append(answer.json()["document_id"])
-        while http.get("/v1/ledger", params={"space": "bench"}).json()["pending"]:
+        while http.get("/v1/ledger", params={"space": "bench"}).json()["totals"]["pending"]:
             time.sleep(0.2)
         return time.perf_counter() - began, documents
 

@@ -31,7 +31,7 @@ def test_a_job_is_followed_to_its_end(api: Api, hr: str) -> None:
         time.sleep(0.3)
         with api.database.begin() as connection:
             jobs.claim(connection, job_id, "w", 30)
-            jobs.progress(connection, job_id, "embed", 3, 10)
+            jobs.progress(connection, job_id, "w", "embed", 3, 10)
         time.sleep(0.6)
         with api.database.begin() as connection:
             jobs.finish(connection, [job_id], JobState.SUCCEEDED, stage="done")
@@ -52,6 +52,7 @@ def test_a_job_is_followed_to_its_end(api: Api, hr: str) -> None:
     assert events[0][1]["state"] == "queued"
     assert any(shown["stage"] == "embed" and shown["done"] == 3 and shown["total"] == 10 for _, shown in events)
     assert (events[-1][0], events[-1][1]["state"]) == ("done", "succeeded")
+    assert (events[-1][1]["done"], events[-1][1]["total"]) == (10, 10)
 
 
 def test_following_ends_when_the_right_to_see_it_ends(api: Api, hr: str) -> None:
