@@ -51,6 +51,11 @@ def test_a_character_cut_by_the_end_of_the_sample_does_not_matter() -> None:
     assert decode(("a" + SIMPLIFIED * 2000).encode("gbk")) == "a" + SIMPLIFIED * 2000
 
 
+@pytest.mark.parametrize("text", ["hello\0world, a text of an even length", f"年假\0{SIMPLIFIED}"])
+def test_a_stray_nul_does_not_make_it_utf16(text: str) -> None:
+    assert decode(text.encode()) == text
+
+
 @pytest.mark.parametrize("data", [bytes(range(256)) * 8, b"\x00\x01\x02\x03" * 100, b"MZ\x90\x00\x03\x00\x00\x00" * 50])
 def test_what_is_no_text_is_refused(data: bytes) -> None:
     with pytest.raises(ItemFailed) as refused:
