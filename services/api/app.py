@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from kbcore.bootstrap import Platform
 from kbcore.settings import Settings, load_settings
 from services.api import errors
-from services.api.middleware import BodyLimit, RequestEdge
+from services.api.middleware import BodyLimit, HeadAsGet, RequestEdge
 from services.api.openapi import DESCRIPTION, Api
 from services.api.routes import (
     api_keys,
@@ -89,4 +89,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         max_upload_bytes=settings.server.max_upload_bytes,
     )
     app.add_middleware(RequestEdge)
+    app.add_middleware(HeadAsGet)
     return app

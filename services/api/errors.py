@@ -11,12 +11,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
-from kbcore.errors import TooManyRequests, Unprocessable, ZhikuError
+from kbcore.errors import TooManyRequests, Unprocessable, UnsupportedMediaType, ZhikuError
 
 PROBLEM_JSON = "application/problem+json"
 
 _log = structlog.get_logger(__name__)
+
+_INVALID = "Invalid request"
+_UNPARSED = "There was an error parsing the body"
+"""What FastAPI says of a body that is no JSON for another reason than its syntax: not UTF-8, nested too deep."""
 
 CODES_OF_STATUS = {
     400: "invalid_request",
@@ -88,16 +93,51 @@ def _deliberate(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [{"loc": list(item["loc"]), "msg": item["msg"]} for item in error.errors()]
+    found = error.errors()
+    if any(item["type"] == "json_invalid" for item in found):
+        where = f"{found[0]['ctx']['error']}, at character {found[0]['loc'][-1]}"
+        return respond(request, Problem(400, "invalid_json", _INVALID, f"The body is not valid JSON: {where}."))
+    if any(item["loc"] == ("body",) for item in found) and not _says_json(request):
+        detail = "Send JSON, with the header Content-Type: application/json."
+        return respond(request, Problem(415, UnsupportedMediaType.code, UnsupportedMediaType.title, detail))
+    errors = [{"loc": _place(item["loc"]), "msg": item["msg"].removeprefix("Value error, ")} for item in found]
     where = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in errors[:3])
     return respond(request, Problem(422, "validation_failed", "Validation failed", where, errors))
 
 
+def _place(loc: Sequence[str | int]) -> list[str | int]:
+    """Where a field is, without the names that pydantic gives to the branches of a union."""
+    return [part for part in loc if isinstance(part, int) or "[" not in part]
+
+
 def _from_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = CODES_OF_STATUS.get(error.status_code, f"http_{error.status_code}")
-    title = HTTPStatus(error.status_code).phrase
-    return respond(request, Problem(error.status_code, code, title, error.detail, headers=error.headers or {}))
+    status, detail, headers = error.status_code, error.detail, dict(error.headers or {})
+    if status == 405:
+        allowed = _methods(request)
+        detail = f"{request.method} is not possible here; use {allowed}."
+        headers["Allow"] = allowed
+    elif status == 404:
+        detail = "Nothing is at this address; /openapi.json lists what is."
+    elif status == 400 and detail == _UNPARSED:
+        return respond(request, Problem(400, "invalid_json", _INVALID, "The body is not valid JSON in UTF-8."))
+    code = CODES_OF_STATUS.get(status, f"http_{status}")
+    return respond(request, Problem(status, code, HTTPStatus(status).phrase, detail, headers=headers))
+
+
+def _says_json(request: Request) -> bool:
+    subtype = request.headers.get("content-type", "").partition(";")[0].strip().lower().partition("/")[2]
+    return subtype == "json" or subtype.endswith("+json")
+
+
+def _methods(request: Request) -> str:
+    """Every method of this address; the route that refused knows only its own."""
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+    return ", ".join(["HEAD", *found] if "GET" in found else found)
 
 
 def _not_storable(request: Request, _error: Exception) -> Response:

@@ -36,6 +36,19 @@ _FORM_OVERHEAD = 131_072
 """Bytes that an upload's other fields and boundaries may take."""
 
 
+class HeadAsGet:
+    """Answers HEAD like GET; the server leaves the body out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
+
+
 class RequestEdge:
     """The outermost layer: nothing gets past it without a trace id, and no stack trace gets out."""
 

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from services.api.schemas.problem import FieldError, Problem
+from services.api.schemas.problem import MEANING, FieldError, Problem
 
 DESCRIPTION = """
 Zhiku (知库) answers questions from an organisation's own documents, cited, versioned, and filtered by permission.
@@ -29,4 +29,19 @@ class Api(FastAPI):
                 ref_template="#/components/schemas/{model}",
             )
             document.setdefault("components", {}).setdefault("schemas", {}).update(shared["$defs"])
+            for path in document["paths"].values():
+                for operation in path.values():
+                    _complete(operation)
         return super().openapi()
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    """Add what any JSON body may be answered, in the shape of the route's 422; take away what cannot happen."""
+    responses, body = operation["responses"], operation.get("requestBody", {}).get("content", {})
+    if "application/json" in body:
+        for status in (400, 413, 415):
+            responses.setdefault(str(status), {**responses["422"], "description": MEANING[status]})
+    if not operation.get("security"):
+        responses.pop("401", None)
+    if not body and not operation.get("parameters"):
+        responses.pop("422", None)

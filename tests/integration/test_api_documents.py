@@ -286,3 +286,31 @@ def test_the_ledger_adds_up(api: Api, hr: str) -> None:
     assert len(ledger["items"] + rest["items"]) == 3
     assert json.dumps(ledger["items"][0]["received_at"])
     assert api.person("outsider").get("/v1/ledger").json()["totals"]["received"] == 0
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_cannot_be_read_back_is_refused(api: Api, hr: str, moment: str) -> None:
+    lina = api.person("lina")
+    form = {"space": "hr", "effective_from": moment}
+    refused = lina.post("/v1/documents", data=form, files={"file": ("a.txt", b"x")})
+    assert refused.json()["errors"][0]["loc"] == ["body", "effective_from"]
+    path = f"/v1/documents/{api.upload(lina, 'hr')['document_id']}"
+    assert lina.patch(path, json={"effective_to": moment}).status_code == 422
+    key = {"user": "lina", "name": "k", "expires_at": moment}
+    assert api.admin.post("/v1/api-keys", json=key).status_code == 422
+    assert lina.post("/v1/search", json={"query": "?", "as_of": moment}).json()["code"] == "invalid_as_of"
+    assert lina.get("/v1/documents").status_code == 200
+
+
+def test_times_are_answered_in_utc(api: Api, hr: str) -> None:
+    lina = api.person("lina")
+    made = api.upload(lina, "hr", effective_from="2026-01-01T08:00:00+08:00")
+    assert lina.get(f"/v1/documents/{made['document_id']}").json()["effective_from"] == "2026-01-01T00:00:00Z"
+
+
+def test_a_downloaded_text_is_not_claimed_to_be_utf8(api: Api, hr: str) -> None:
+    lina = api.person("lina")
+    made = api.upload(lina, "hr", "年假".encode("gbk"))
+    served = lina.get(f"/v1/documents/{made['document_id']}/versions/1/content")
+    assert served.headers["content-type"] == "text/plain"
+    assert served.content == "年假".encode("gbk")

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from kbcore.errors import Conflict
-from kbcore.metadata import idempotency
+from kbcore.metadata import conversations, idempotency
 from kbcore.metadata.database import Database
 from tests.api_server import Api
 
@@ -98,3 +98,16 @@ def test_a_key_in_use_is_refused_and_a_rolled_back_one_is_free(database: Databas
         first.rollback()
     with database.begin() as third:
         assert idempotency.begin(third, "u", "k", b"h") is None
+
+
+def test_feedback_and_the_end_of_a_conversation_are_writes_like_others(api: Api) -> None:
+    opinion = {"trace_id": "a" * 32, "rating": 1}
+    answers = [api.admin.post("/v1/feedback", json=opinion, headers=KEY) for _ in range(2)]
+    assert answers[0].json() == answers[1].json()
+    assert answers[1].headers["idempotent-replayed"] == "true"
+    with api.database.begin() as connection:
+        user_id = api.admin.get("/v1/users/me").json()["id"]
+        path = f"/v1/conversations/{conversations.create(connection, user_id, 'leave')}"
+    gone = [api.admin.delete(path, headers={"Idempotency-Key": "k-2"}) for _ in range(2)]
+    assert [answer.status_code for answer in gone] == [204, 204]
+    assert api.admin.get(path).status_code == 404

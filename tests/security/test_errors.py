@@ -30,7 +30,18 @@ def test_unknown_routes_and_methods(api: Api) -> None:
     is_problem(api.admin.get("/v1/nothing"), 404, "route_not_found")
     refused = api.admin.post("/v1/ledger")
     is_problem(refused, 405, "method_not_allowed")
-    assert refused.headers["allow"] == "GET"
+    assert refused.headers["allow"] == "HEAD, GET"
+    several = api.admin.put("/v1/documents")
+    is_problem(several, 405, "method_not_allowed")
+    assert several.headers["allow"] == "HEAD, GET, POST"
+
+
+def test_head_is_get_without_a_body(api: Api) -> None:
+    for path in ("/healthz", "/v1/documents", "/"):
+        head, get = api.admin.head(path), api.admin.get(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == get.headers["content-length"]
+    assert api.client().head("/v1/documents").status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -57,6 +68,45 @@ def test_broken_json_is_the_senders_error(api: Api, body: bytes) -> None:
     response = api.admin.post("/v1/users", content=body, headers={"Content-Type": "application/json"})
     assert response.status_code in (400, 422)
     is_problem(response, response.status_code, response.json()["code"])
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_json_is_said_to_be_no_json(api: Api, body: bytes) -> None:
+    for path in ("/v1/users", "/v1/search"):
+        response = api.admin.post(path, content=body, headers={"Content-Type": "application/json"})
+        is_problem(response, 400, "invalid_json")
+    chat = api.admin.post("/v1/chat/completions", content=body, headers={"Content-Type": "application/json"})
+    assert (chat.status_code, chat.json()["error"]["code"]) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize("character", ["\\ud800", "\\u0000"])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/v1/ask", '{"question": "?", "conversation_id": "%s"}'),
+        ("POST", "/v1/search", '{"query": "?", "spaces": ["%s"]}'),
+        ("POST", "/v1/chat/completions", '{"model": "zhiku", "messages": [{"role": "user", "content": "%s"}]}'),
+        ("POST", "/v1/api-keys", '{"user": "%s", "name": "k"}'),
+        ("POST", "/v1/users", '{"name": "u", "display_name": "%s"}'),
+        ("POST", "/v1/groups/none/members", '{"members": ["user:%s"]}'),
+        ("PUT", "/v1/spaces/hr/policy", '{"allow": [{"principal": "user:%s", "role": "reader"}]}'),
+        ("PUT", "/v1/spaces/hr/policy", '{"deny": ["%s"]}'),
+        ("POST", "/v1/feedback", '{"trace_id": "%s", "rating": 1}'),
+    ],
+)
+def test_characters_that_cannot_be_stored_are_named(
+    api: Api, method: str, path: str, body: str, character: str
+) -> None:
+    response = api.admin.request(method, path, content=body % character, headers={"Content-Type": "application/json"})
+    answer = response.json()
+    assert (response.status_code, answer.get("error", answer)["code"]) == (422, "validation_failed")
+    assert "[" not in answer.get("error", answer).get("param", "")
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_json_sent_as_something_else_is_refused_as_that(api: Api, media_type: str) -> None:
+    response = api.admin.post("/v1/search", content=b'{"query": "?"}', headers={"Content-Type": media_type})
+    is_problem(response, 415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize(
@@ -167,3 +217,18 @@ def test_the_openapi_document_describes_every_route(api: Api) -> None:
                 assert operation["security"], where
     references = {part.split('"')[0] for part in str(document).replace("'", '"').split("#/components/schemas/")[1:]}
     assert references <= set(document["components"]["schemas"])
+
+
+def test_the_openapi_document_says_which_shape_errors_have(api: Api) -> None:
+    paths = api.client().get("/openapi.json").json()["paths"]
+    openai = ("/v1/chat/completions", "/v1/models", "/v1/models/{model_id}", "/v1/embeddings")
+    foreign = {"/retrieval": "DifyError", **dict.fromkeys(openai, "OpenAIErrorBody")}
+    for path, operations in paths.items():
+        for operation in operations.values():
+            for status, described in operation["responses"].items():
+                if int(status) < 400 or path == "/readyz":
+                    continue
+                shapes = {content["schema"]["$ref"].rsplit("/")[-1] for content in described["content"].values()}
+                assert shapes == {foreign.get(path, "Problem")}, f"{path} {status}"
+    assert {"400", "404", "413", "415", "422"} <= set(paths["/v1/ask"]["post"]["responses"])
+    assert "401" not in paths["/healthz"]["get"]["responses"]

@@ -13,6 +13,7 @@ from kbcore.domain.principal import Caller
 from kbcore.errors import ZhikuError
 from services.api.dependencies import CallerDep, PlatformDep, TraceIdDep
 from services.api.schemas.ask import AskAnswer, AskBody, CitationOut, RetrievalEvent, TokenEvent
+from services.api.schemas.problem import problems
 from services.api.streaming import ServerEvent, event_stream
 from services.query.answer import Answer, Event, Retrieved, Said
 from services.query.conversation import earlier_turns, remember
@@ -28,7 +29,7 @@ _STREAM = {
 }
 
 
-@router.post("/v1/ask", summary="Ask a question", response_model=AskAnswer, responses={200: _STREAM})
+@router.post("/v1/ask", summary="Ask a question", response_model=AskAnswer, responses={200: _STREAM, **problems(404)})
 def ask_question(
     body: AskBody, platform: PlatformDep, caller: CallerDep, trace_id: TraceIdDep
 ) -> AskAnswer | EventSourceResponse:

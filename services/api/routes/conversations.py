@@ -1,6 +1,7 @@
 """Conversations, which only their owner sees, and feedback."""
 
 from fastapi import APIRouter, Response
+from sqlalchemy import Connection
 
 from kbcore.errors import NotFound
 from kbcore.metadata import conversations
@@ -8,11 +9,13 @@ from services.api.dependencies import CallerDep, PlatformDep
 from services.api.paging import PageDep
 from services.api.schemas.ask import ConversationOut, ConversationWithTurns, FeedbackBody, FeedbackOut, TurnOut
 from services.api.schemas.page import Page
+from services.api.schemas.problem import problems
+from services.api.writes import Done, WriteDep
 
 router = APIRouter(tags=["ask"])
 
 
-@router.get("/v1/conversations", summary="List your conversations, the last used first")
+@router.get("/v1/conversations", summary="List your conversations, the last used first", responses=problems(400))
 def list_conversations(platform: PlatformDep, caller: CallerDep, page: PageDep) -> Page[ConversationOut]:
     """Without their turns."""
     with platform.database.snapshot() as connection:
@@ -20,7 +23,7 @@ def list_conversations(platform: PlatformDep, caller: CallerDep, page: PageDep) 
     return page.page(rows, lambda row: row.id, ConversationOut.of)
 
 
-@router.get("/v1/conversations/{conversation_id}", summary="Read one of your conversations")
+@router.get("/v1/conversations/{conversation_id}", summary="Read one of your conversations", responses=problems(404))
 def read_conversation(conversation_id: str, platform: PlatformDep, caller: CallerDep) -> ConversationWithTurns:
     """Its turns, oldest first. An answer that rests on a document that you may not read any more is withheld (null)."""
     with platform.database.snapshot() as connection:
@@ -32,19 +35,34 @@ def read_conversation(conversation_id: str, platform: PlatformDep, caller: Calle
     return ConversationWithTurns(**head.model_dump(), turns=[TurnOut.of(turn) for turn in turns])
 
 
-@router.delete("/v1/conversations/{conversation_id}", summary="Delete one of your conversations", status_code=204)
-def delete_conversation(conversation_id: str, platform: PlatformDep, caller: CallerDep) -> Response:
+@router.delete(
+    "/v1/conversations/{conversation_id}",
+    summary="Delete one of your conversations",
+    status_code=204,
+    responses=problems(404, 409),
+)
+def delete_conversation(conversation_id: str, write: WriteDep, caller: CallerDep) -> Response:
     """With all its turns."""
-    with platform.database.begin() as connection:
+
+    def work(connection: Connection) -> Done:
         if not conversations.delete(connection, caller.user_id, conversation_id):
             raise NotFound("conversation")
-    return Response(status_code=204)
+        return Done(status=204)
+
+    return write.perform(work)
 
 
-@router.post("/v1/feedback", summary="Say what you think of an answer", status_code=201)
-def give_feedback(body: FeedbackBody, platform: PlatformDep, caller: CallerDep) -> FeedbackOut:
+@router.post(
+    "/v1/feedback",
+    summary="Say what you think of an answer",
+    status_code=201,
+    response_model=FeedbackOut,
+    responses=problems(409),
+)
+def give_feedback(body: FeedbackBody, write: WriteDep, caller: CallerDep) -> Response:
     """Stored with your name for those who look after the knowledge base."""
-    with platform.database.begin() as connection:
+
+    def work(connection: Connection) -> Done:
         feedback_id = conversations.add_feedback(
             connection,
             caller.user_id,
@@ -54,4 +72,6 @@ def give_feedback(body: FeedbackBody, platform: PlatformDep, caller: CallerDep) 
             comment=body.comment,
             complaint=body.complaint,
         )
-    return FeedbackOut(id=feedback_id)
+        return Done(FeedbackOut(id=feedback_id), status=201)
+
+    return write.perform(work)

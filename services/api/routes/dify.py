@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 from kbcore.errors import Unprocessable
 from kbcore.metadata.standpoint import Narrowing
 from services.api.dependencies import CallerDep, PlatformDep
-from services.api.schemas.search import Text
+from services.api.schemas.names import Text
+from services.api.schemas.problem import foreign_errors
 from services.query.found import Ranked
 from services.query.pipeline import search
 from services.query.request import SearchRequest
@@ -81,7 +82,7 @@ class DifyError(BaseModel):
 @router.post(
     "/retrieval",
     summary="Search one space (Dify External Knowledge API)",
-    responses={404: {"model": DifyError, "description": "No such space, or not one that you may see"}},
+    responses=foreign_errors(DifyError, 404),
 )
 def retrieve_for_dify(body: RetrievalBody, platform: PlatformDep, caller: CallerDep) -> RetrievalAnswer:
     """The same search as `/v1/search`, with the same rights."""

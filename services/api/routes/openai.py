@@ -15,6 +15,7 @@ from kbcore.llm.routing import AUTOMATIC
 from services.api.dependencies import CallerDep, PlatformDep
 from services.api.schemas import openai as shapes
 from services.api.schemas.ask import CitationOut, UsageOut
+from services.api.schemas.problem import foreign_errors
 from services.api.streaming import ServerEvent, event_stream
 from services.query.answer import Answer, Event, Said
 from services.query.pipeline import ask
@@ -34,7 +35,7 @@ _STREAM = {
     "/v1/chat/completions",
     summary="Ask, as a chat completion",
     response_model=shapes.ChatCompletion,
-    responses={200: _STREAM},
+    responses={200: _STREAM, **foreign_errors(shapes.OpenAIErrorBody, 400, 404)},
 )
 def complete_chat(
     body: shapes.ChatBody, platform: PlatformDep, caller: CallerDep
@@ -60,14 +61,16 @@ def complete_chat(
     return reply.whole(next(event for event in events if isinstance(event, Answer)))
 
 
-@router.get("/v1/models", summary="List the models that can be asked")
+@router.get("/v1/models", summary="List the models that can be asked", responses=foreign_errors(shapes.OpenAIErrorBody))
 def list_models(platform: PlatformDep, _caller: CallerDep) -> shapes.ModelList:
     """`zhiku` lets routing decide; the last one is the embedding model."""
     names = [AUTOMATIC, *platform.answer_models, platform.embedding_model.name]
     return shapes.ModelList(data=[shapes.Model(id=name) for name in names])
 
 
-@router.get("/v1/models/{model_id:path}", summary="Look up a model")
+@router.get(
+    "/v1/models/{model_id:path}", summary="Look up a model", responses=foreign_errors(shapes.OpenAIErrorBody, 404)
+)
 def read_model(model_id: str, platform: PlatformDep, _caller: CallerDep) -> shapes.Model:
     """One of the list."""
     if model_id not in {AUTOMATIC, *platform.answer_models, platform.embedding_model.name}:
@@ -75,7 +78,11 @@ def read_model(model_id: str, platform: PlatformDep, _caller: CallerDep) -> shap
     return shapes.Model(id=model_id)
 
 
-@router.post("/v1/embeddings", summary="Embed texts with the model of the index")
+@router.post(
+    "/v1/embeddings",
+    summary="Embed texts with the model of the index",
+    responses=foreign_errors(shapes.OpenAIErrorBody, 400, 404),
+)
 def embed(body: shapes.EmbeddingsBody, platform: PlatformDep, _caller: CallerDep) -> shapes.EmbeddingList:
     """Unit vectors; texts longer than the model reads are cut."""
     embedder = platform.embedding_model

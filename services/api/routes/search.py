@@ -3,13 +3,14 @@
 from fastapi import APIRouter
 
 from services.api.dependencies import CallerDep, PlatformDep, TraceIdDep
+from services.api.schemas.problem import problems
 from services.api.schemas.search import SearchAnswer, SearchBody
 from services.query.pipeline import search
 
 router = APIRouter(tags=["search"])
 
 
-@router.post("/v1/search", summary="Search the passages that you may read")
+@router.post("/v1/search", summary="Search the passages that you may read", responses=problems(404))
 def search_passages(body: SearchBody, platform: PlatformDep, caller: CallerDep, trace_id: TraceIdDep) -> SearchAnswer:
     """Hybrid retrieval, filtered by your rights inside the search and checked again, hit by hit, in SQL."""
     found = search(platform, caller, body.request(platform.settings.retrieval.max_top_k))

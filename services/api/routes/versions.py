@@ -67,8 +67,8 @@ def read_content(document_id: str, number: int, platform: PlatformDep, caller: C
     media_type = version.media_type if version.media_type in _INERT else "application/octet-stream"
     return StreamingResponse(
         _opened(platform.blobs.open(version.sha256)),
-        media_type=media_type,
         headers={
+            "Content-Type": media_type,  # as a header, for the framework would claim that every text is UTF-8
             "Content-Length": str(version.size),
             "Content-Disposition": f"attachment; filename*=UTF-8''{quote(version.file_name, safe='')}",
             "ETag": f'"{version.sha256}"',

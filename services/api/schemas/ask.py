@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kbcore.domain.conversation import Citation, Conversation, Turn
 from kbcore.llm.interface import Usage
-from services.api.schemas.search import Filters, SourceRef, Text, parse_as_of
+from services.api.schemas.names import Text
+from services.api.schemas.search import Filters, SourceRef, parse_as_of
 from services.query.answer import Answer, Retrieved
 from services.query.found import Ranked
 from services.query.request import AskRequest
@@ -21,7 +22,7 @@ class AskBody(BaseModel):
     )
 
     question: Text = Field(description="In Chinese or English.")
-    conversation_id: str | None = Field(None, description="Continue this conversation; null = begin a new one.")
+    conversation_id: Text | None = Field(None, description="Continue this conversation; null = begin a new one.")
     spaces: list[Text] | None = Field(None, max_length=200, description="Ids or names of spaces; null = all.")
     filters: Filters = Filters()
     as_of: str | None = Field(None, description="An RFC 3339 time, or `snapshot:NAME`.")

@@ -5,12 +5,12 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from kbcore.domain.document import FOREVER, Classification, Document, Version, VersionState
 from kbcore.metadata.chunks import PlacedChunk
 from services.api.schemas.metadata import Metadata
-from services.api.schemas.names import Level, Line, level_of
+from services.api.schemas.names import Level, Line, Moment, level_of
 from services.api.schemas.spaces import PolicyBody
 from services.library.upload import Accepted, Upload
 
@@ -51,8 +51,8 @@ class UploadFields(BaseModel):
     tags: Annotated[Tags, BeforeValidator(_split)] | None = Field(
         default=None, description="Repeat the field, or separate by commas."
     )
-    effective_from: AwareDatetime | None = Field(default=None, description="In force from then on.")
-    effective_to: AwareDatetime | None = Field(default=None, description="In force until then.")
+    effective_from: Moment | None = Field(default=None, description="In force from then on.")
+    effective_to: Moment | None = Field(default=None, description="In force until then.")
     metadata: Annotated[Metadata, BeforeValidator(_json_object)] | None = Field(
         default=None, description="A JSON object as text."
     )
@@ -93,8 +93,8 @@ class DocumentChange(BaseModel):
     tags: Tags = []
     classification: Level = "internal"
     policy: PolicyBody | None = Field(default=None, description="A policy of its own; null = its space's again.")
-    effective_from: AwareDatetime | None = None
-    effective_to: AwareDatetime | None = None
+    effective_from: Moment | None = None
+    effective_to: Moment | None = None
     metadata: Metadata = {}
 
     def columns(self) -> dict[str, object]:

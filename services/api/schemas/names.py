@@ -3,9 +3,10 @@
 import re
 import unicodedata
 import uuid
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from kbcore.domain.document import Classification
 
@@ -23,6 +24,19 @@ def _name(value: str) -> str:
     raise ValueError("a name must not look like an id")
 
 
+def in_utc(moment: datetime) -> datetime:
+    """The same moment in UTC. Raises `ValueError` if it has no offset, or lies outside the years 1 to 9999 there.
+
+    PostgreSQL keeps moments that Python cannot read back: one such row would break every list that it is in.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("needs an offset, like Z or +08:00")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie in the years 1 to 9999 in UTC") from None
+
+
 def _printable(value: object) -> object:
     if isinstance(value, str):
         text = unicodedata.normalize("NFC", value).strip()
@@ -32,13 +46,25 @@ def _printable(value: object) -> object:
     return value
 
 
+def _storable(value: str) -> str:
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("must not contain NUL or half a surrogate pair")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""A string that PostgreSQL can hold and UTF-8 can carry."""
+
 Name = Annotated[
     str,
     AfterValidator(_name),
     Field(description="Unique; 1 to 100 letters (of any script), digits or `. _ - @ +`.", examples=["li.na"]),
 ]
 
-Line = Annotated[str, BeforeValidator(_printable), Field(min_length=1, max_length=500)]
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
+"""A time with an offset, kept in UTC."""
+
+Line = Annotated[str, Field(min_length=1, max_length=500), BeforeValidator(_printable)]
 """One line of text for people, 1 to 500 characters."""
 
 Level = Literal["public", "internal", "confidential", "restricted"]

@@ -6,10 +6,25 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kbcore.errors import RequestError
 from services.api.schemas.ask import CitationOut, UsageOut
-from services.api.schemas.search import Text
+from services.api.schemas.names import Text
 
 FinishReason = Literal["stop", "length"]
 UNSUPPORTED = "unsupported_parameter"
+
+
+class OpenAIError(BaseModel):
+    """What went wrong, as OpenAI says it."""
+
+    message: str
+    type: str
+    param: str | None = Field(description="The field that is wrong.")
+    code: str = Field(description="Stable machine word, as in `Problem`; 401 is `invalid_api_key`.")
+
+
+class OpenAIErrorBody(BaseModel):
+    """OpenAI's error response."""
+
+    error: OpenAIError
 
 
 class TextPart(BaseModel):

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from kbcore.domain.document import Classification
 from kbcore.domain.principal import ApiKey, Group, User
-from services.api.schemas.names import Level, Line, Name
+from services.api.schemas.names import Level, Line, Moment, Name, Text
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -107,7 +107,7 @@ class NewMembers(BaseModel):
 
     model_config = _STRICT
 
-    members: list[str] = Field(
+    members: list[Text] = Field(
         min_length=1,
         max_length=1000,
         description="`user:NAME-or-ID` or `group:NAME-or-ID`; members that are in already are fine.",
@@ -127,9 +127,9 @@ class NewApiKey(BaseModel):
 
     model_config = _STRICT
 
-    user: str = Field(description="Whose key: name or id.")
+    user: Text = Field(description="Whose key: name or id.")
     name: Line = Field(description="What it is for.")
-    expires_at: AwareDatetime | None = Field(default=None, description="When it stops working; null = when revoked.")
+    expires_at: Moment | None = Field(default=None, description="When it stops working; null = when revoked.")
 
 
 class ApiKeyChange(BaseModel):
@@ -138,7 +138,7 @@ class ApiKeyChange(BaseModel):
     model_config = _STRICT
 
     name: Line = ""
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 class ApiKeyShown(BaseModel):

@@ -39,7 +39,7 @@ class Problem(BaseModel):
     errors: list[FieldError] | None = Field(default=None, description="The fields that are wrong.")
 
 
-_MEANING = {
+MEANING = {
     400: "The request cannot be used as sent.",
     401: "No API key, or one that is not valid.",
     403: "Visible, but this caller may not do this.",
@@ -57,6 +57,11 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route: these statuses besides 401, 422 and 503, which every route may answer."""
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {
-        status: {"description": _MEANING[status], "content": {PROBLEM_JSON: schema}}
+        status: {"description": MEANING[status], "content": {PROBLEM_JSON: schema}}
         for status in sorted({401, 422, 503, *statuses})
     }
+
+
+def foreign_errors(model: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`problems` for a route that answers errors in another API's shape."""
+    return {status: {"description": MEANING[status], "model": model} for status in sorted({401, 422, 503, *statuses})}

@@ -1,12 +1,13 @@
 """Shapes of `/v1/search`."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from kbcore.errors import Unprocessable
 from kbcore.metadata.standpoint import Narrowing
+from services.api.schemas.names import Text, in_utc
 from services.query.found import Found, Ranked
 from services.query.request import Mode, SearchRequest
 
@@ -20,24 +21,11 @@ def parse_as_of(value: str | None) -> datetime | None:
     if value.startswith(SNAPSHOT_PREFIX):
         raise Unprocessable("named snapshots are not available yet: give `as_of` a time", code="snapshots_unavailable")
     try:
-        moment = datetime.fromisoformat(value)
+        return in_utc(datetime.fromisoformat(value))
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
         raise Unprocessable(
             "`as_of` must be an RFC 3339 time with an offset, such as 2026-03-01T00:00:00Z", code="invalid_as_of"
-        )
-    return moment
-
-
-def _storable(value: str) -> str:
-    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise ValueError("must not contain NUL or half a surrogate pair")
-    return value
-
-
-Text = Annotated[str, AfterValidator(_storable)]
-"""A string that PostgreSQL can hold and UTF-8 can carry."""
+        ) from None
 
 
 class Filters(BaseModel):

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kbcore.metadata.spaces import SpaceAccess
 from kbcore.permissions.policy import Role
-from services.api.schemas.names import Line, Name, RoleName
+from services.api.schemas.names import Line, Name, RoleName, Text
 from services.library.share import NamedPolicy
 
 _STRICT = ConfigDict(extra="forbid")
@@ -18,7 +18,7 @@ class GrantBody(BaseModel):
 
     model_config = _STRICT
 
-    principal: str = Field(description="`everyone`, `user:NAME-or-ID` or `group:NAME-or-ID`.", examples=["group:hr"])
+    principal: Text = Field(description="`everyone`, `user:NAME-or-ID` or `group:NAME-or-ID`.", examples=["group:hr"])
     role: RoleName
 
 
@@ -28,7 +28,7 @@ class PolicyBody(BaseModel):
     model_config = _STRICT
 
     allow: list[GrantBody] = Field(default=[], max_length=1000)
-    deny: list[str] = Field(default=[], max_length=1000, description="Principals that have no access at all.")
+    deny: list[Text] = Field(default=[], max_length=1000, description="Principals that have no access at all.")
 
     def named(self) -> NamedPolicy:
         """As the use cases take it."""
