@@ -34,6 +34,7 @@ def connect(person: str | None) -> Client:
     Raises `ConfigurationError` when there is no key, saying where one comes from.
     """
     settings = load_settings()
+    url = address(settings)
     file = credentials_file(settings.home)
     stored = read_credentials(settings.home)
     key = given_key() or stored.get("admin")
@@ -44,4 +45,4 @@ def connect(person: str | None) -> Client:
             raise ConfigurationError(f"no key of {person!r} in {file}; it has: {known}")
     if not key:
         raise ConfigurationError(f"no API key: set ZHIKU_KEY, or make the sample people with `make demo` ({file})")
-    return Client(address(settings), key)
+    return Client(url, key)

@@ -16,6 +16,7 @@ from rich.console import Console
 from kbcore.errors import ConfigurationError, Unavailable
 from kbcore.observability.logging import configure_logging
 from kbcore.settings import Settings, child_environment, load_settings
+from services.cli.invocation import zhiku_command
 from services.cli.welcome import welcome
 from services.supervisor.checks import before_start
 from services.supervisor.folder import DataFolder
@@ -56,10 +57,10 @@ def command(
 
 
 def _already_running(state: State, *, detach: bool) -> None:
-    words = f"Zhiku is already running at {state.url} (pid {state.supervisor.pid}); `zhiku down` stops it"
+    words = f"Zhiku is already running at {state.url} (pid {state.supervisor.pid}); `{zhiku_command()} down` stops it"
     if not detach:
         raise ConfigurationError(f"{words}.")
-    out.print(f"{words}.")
+    out.print(f"{words}.", soft_wrap=True)
 
 
 def _serve(settings: Settings, *, demo: bool, quiet: bool) -> None:

@@ -13,6 +13,7 @@ from kbcore.settings import Settings
 
 _DISK_BYTES = 500_000_000  # PostgreSQL's first files, the index, some room
 _MEMORY_BYTES = 2_000_000_000
+_FIRST_FREE_FOR_ALL = 1024  # ports below it are root's
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def port(host: str, number: int) -> Check:
             taken = (
                 f"Port {number} on {host} is taken{holder}" if holder else f"Port {number} on {host}: {error.strerror}"
             )
-            return Check("port", False, taken, f"Choose another, for example ZHIKU_PORT={number + 1}")
+            other = number + (1 if number >= _FIRST_FREE_FOR_ALL else 8000)
+            return Check("port", False, taken, f"Choose another, for example ZHIKU_PORT={other}")
     return Check("port", True, f"port {number} on {host} is free")
 
 

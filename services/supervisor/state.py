@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from kbcore.errors import ConfigurationError
 from services.supervisor.process import ProcessId
 
 Phase = Literal["starting", "ready", "stopping"]
@@ -47,7 +48,10 @@ class State:
 
     @classmethod
     def read(cls, file: Path) -> "State | None":
-        """The state, or None when there is none or it can't be understood (a version from the future, a full disk)."""
+        """The state, or None when there is none or it can't be understood (a version from the future, a full disk).
+
+        Raises `ConfigurationError` in somebody else's data folder.
+        """
         try:
             tree: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             children = {
@@ -55,6 +59,10 @@ class State:
                 for name, child in tree["children"].items()
             }
             return cls(ProcessId(**tree["supervisor"]), tree["url"], tree["phase"], children, tree["addresses"])
+        except PermissionError:
+            raise ConfigurationError(
+                f"{file.parent.parent} is another user's data folder; set ZHIKU_HOME to a folder of yours"
+            ) from None
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 

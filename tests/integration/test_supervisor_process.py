@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kbcore.errors import Conflict, Unavailable
+from kbcore.errors import ConfigurationError, Conflict, Unavailable
 from services.supervisor.folder import LOG_BYTES, DataFolder
 from services.supervisor.process import Child, Part, ProcessId
 from services.supervisor.sockets import socket_folder
@@ -175,6 +176,20 @@ def test_the_state_file_is_private_and_round_trips(folder: DataFolder) -> None:
 def test_a_damaged_state_file_is_no_state(folder: DataFolder, content: str) -> None:
     folder.state.write_text(content, encoding="utf-8")
     assert State.read(folder.state) is None
+
+
+def test_somebody_elses_data_folder_is_said_to_be_one(tmp_path: Path) -> None:
+    file = tmp_path / "run" / "state.json"
+    file.parent.mkdir()
+    file.touch(mode=0o000)
+    me = os.geteuid()
+    try:
+        if me == 0:  # who reads everything
+            os.seteuid(pwd.getpwnam("nobody").pw_uid)
+        with pytest.raises(ConfigurationError, match="another user's data folder; set ZHIKU_HOME"):
+            State.read(file)
+    finally:
+        os.seteuid(me)
 
 
 def test_leftovers_of_a_killed_supervisor_are_stopped(folder: DataFolder) -> None:

@@ -32,3 +32,9 @@ def test_a_folder_that_does_not_exist_yet_is_fine(tmp_path: Path) -> None:
 
 def test_this_python_will_do() -> None:
     assert checks.python_version().ok
+
+
+def test_a_port_below_1024_is_not_answered_with_another_one() -> None:
+    taken = checks.port("192.0.2.1", 80)  # an address that no machine has: binding fails everywhere, under root, too
+    assert not taken.ok
+    assert "ZHIKU_PORT=8080" in taken.remedy
