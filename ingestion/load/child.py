@@ -7,8 +7,10 @@ request, answers it, and waits for the next; it ends when stdin does.
 import contextlib
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
+from threading import Thread
 from typing import BinaryIO
 
 from ingestion.load.confinement import ConfinementError, confine, limit_cpu
@@ -18,6 +20,7 @@ from ingestion.load.read import read
 from kbcore.errors import ItemError, ItemFailed
 
 _RECURSION = 5000
+_LOOK_S = 1.0
 
 
 def main() -> None:
@@ -26,12 +29,27 @@ def main() -> None:
     requests, answers = _own_streams()
     sys.setrecursionlimit(_RECURSION)
     isolated = confine(folder, memory_bytes)
+    Thread(target=_end_with, args=(os.getppid(), folder), daemon=True).start()
     write_frame(answers, {"ready": True, "isolated": isolated})
     while (message := read_frame(requests)) is not None:
         limits = Limits(**message["limits"])
         limit_cpu(limits.timeout_s)
         write_frame(answers, _answer(Path(message["path"]), message["file_name"], limits))
-    with contextlib.suppress(OSError):  # a worker that was killed cannot tidy up; the folder is empty between documents
+    _remove(folder)  # a worker that was killed cannot
+
+
+def _end_with(parent: int, folder: Path) -> None:
+    """A worker that was killed over a long document cannot stop us or tidy up: notice it and do both."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_S)
+    _remove(folder)
+    os._exit(1)
+
+
+def _remove(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        for path in sorted(folder.rglob("*"), reverse=True):  # not rmtree: it names files relative to open folders
+            path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
         folder.rmdir()
 
 

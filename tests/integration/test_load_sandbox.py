@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,3 +140,32 @@ def test_its_folder_is_removed(good: Path) -> None:
         assert folder.is_dir()
     assert not folder.exists()
     assert parser.folder is None
+
+
+_OWNER = """
+import sys
+from pathlib import Path
+from ingestion.load.sandbox import ParserProcess
+from tests.integration.test_load_sandbox import settings
+parser = ParserProcess(settings())
+parser.warm_up()
+print(parser.folder, flush=True)
+parser.load(Path(sys.argv[1]), "a.json")
+"""
+
+
+def test_it_ends_and_tidies_up_when_its_owner_is_killed_over_a_document(tmp_path: Path) -> None:
+    slow = tmp_path / "slow"
+    slow.write_text("[" + "[1]," * 3_000_000 + "0]", encoding="ascii")
+    command = [sys.executable, "-c", _OWNER, str(slow)]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=root, text=True) as owner:
+        assert owner.stdout is not None
+        folder = Path(owner.stdout.readline().strip())
+        assert folder.is_dir()
+        (folder / "left").touch()
+        owner.kill()
+    deadline = time.monotonic() + 30
+    while folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not folder.exists()
