@@ -4,6 +4,7 @@ import http.client
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -41,8 +42,9 @@ def health(settings: Settings) -> Health:
     state = State.read(folder.state)
     if state is None or not state.running:
         return Health("", ready=False)
+    api = urlsplit(state.url)  # not the settings: another shell may not have the port that it was started with
     answers: dict[str, Callable[[], bool]] = {
-        "api": lambda: probe(settings.server.host, settings.server.port, "/readyz") == http.client.OK
+        "api": lambda: probe(api.hostname or "", api.port or 80, "/readyz") == http.client.OK
     }
     for name, server in embedded_servers(settings, folder).servers.items():
         answers[name] = server.is_ready

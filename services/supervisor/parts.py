@@ -73,7 +73,8 @@ def worker_part(settings: Settings, addresses: Mapping[str, str]) -> Part:
 
 def local_url(settings: Settings) -> str:
     """Where a browser on this machine finds the API."""
-    return f"http://{_reachable(settings.server.host)}:{settings.server.port}"
+    host = _reachable(settings.server.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}"
 
 
 def probe(host: str, port: int, path: str) -> int | None:
