@@ -140,13 +140,16 @@ class _Cursor:
         self._at = 0
 
     def bytes(self, size: int) -> bytes:
+        """The next `size` bytes."""
         self._at += size
         return self._data[self._at - size : self._at].tobytes()
 
     def values(self, layout: str) -> tuple[Any, ...]:
+        """The next values, by a layout of `struct`, little-endian and unpadded."""
         return struct.unpack(f"<{layout}", self.bytes(struct.calcsize(f"<{layout}")))
 
     def array(self, kind: str, count: int) -> NDArray[Any]:
+        """The next `count` values of four bytes each, of that NumPy type."""
         return np.frombuffer(self.bytes(4 * count), kind)
 
 
