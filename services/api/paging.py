@@ -10,6 +10,7 @@ from fastapi import Depends, Query
 from pydantic import BaseModel
 
 from kbcore.errors import RequestError
+from services.api.dependencies import CallerDep
 from services.api.schemas.page import Page
 
 Row = TypeVar("Row")
@@ -36,6 +37,7 @@ class PageRequest:
 
 
 def _page_request(
+    _caller: CallerDep,  # before the cursor is judged: a stranger is told 401, whatever else is wrong
     limit: Annotated[int, Query(ge=1, le=200, description="Items on one page, 1 to 200.")] = 50,
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
 ) -> PageRequest:

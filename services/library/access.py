@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from kbcore.domain.document import Document
+from kbcore.domain.document import Document, Space
 from kbcore.domain.principal import Caller
 from kbcore.errors import Forbidden, NotFound, VersionConflict
 from kbcore.metadata import documents
@@ -17,6 +17,21 @@ def visible_space(connection: Connection, caller: Caller, id_or_name: str) -> Sp
     if found is None or (found.role is None and not caller.is_admin):
         raise NotFound("space")
     return found
+
+
+def named_space(connection: Connection, caller: Caller, id_or_name: str) -> Space:
+    """The space that a list is narrowed to: a visible one, or one in which the caller may read a single document.
+
+    As a search does. Raises `NotFound("space")`.
+    """
+    found = find_space(connection, caller, id_or_name)
+    if found is None or (
+        found.role is None
+        and not caller.is_admin
+        and not documents.list_readable(connection, caller.user_id, space_id=found.space.id, limit=1)
+    ):
+        raise NotFound("space")
+    return found.space
 
 
 def managed_space(connection: Connection, caller: Caller, id_or_name: str) -> SpaceAccess:

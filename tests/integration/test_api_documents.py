@@ -314,3 +314,19 @@ def test_a_downloaded_text_is_not_claimed_to_be_utf8(api: Api, hr: str) -> None:
     served = lina.get(f"/v1/documents/{made['document_id']}/versions/1/content")
     assert served.headers["content-type"] == "text/plain"
     assert served.content == "年假".encode("gbk")
+
+
+def test_lists_are_narrowed_to_a_space_in_which_one_document_is_shared(api: Api, hr: str) -> None:
+    lina, guest = api.person("lina"), api.person("guest")
+    shared, kept = (api.upload(lina, "hr", content)["document_id"] for content in (b"a", b"b"))
+    assert guest.get("/v1/documents", params={"space": "hr"}).status_code == 404
+    policy = {"allow": [{"principal": "user:guest", "role": "reader"}]}
+    api.admin.put(f"/v1/documents/{shared}/policy", json=policy).raise_for_status()
+    for narrowed in ("hr", hr):
+        listed = guest.get("/v1/documents", params={"space": narrowed}).json()["items"]
+        assert [document["id"] for document in listed] == [shared]
+        counted = guest.get("/v1/ledger", params={"space": narrowed}).json()
+        assert [item["document_id"] for item in counted["items"]] == [shared]
+        assert counted["totals"]["received"] == 1
+    assert guest.get("/v1/spaces/hr").status_code == 404
+    assert guest.get(f"/v1/documents/{kept}").status_code == 404

@@ -81,7 +81,7 @@ def test_a_manager_may_set_a_policy_by_patch_and_an_editor_may_not(api: Api) -> 
     [
         ({"allow": [{"principal": "user:nobody", "role": "reader"}]}, "unknown_principal"),
         ({"allow": [{"principal": "lina", "role": "reader"}]}, "unknown_principal"),
-        ({"allow": [{"principal": "user:lina\x00", "role": "reader"}]}, "unprocessable"),
+        ({"allow": [{"principal": "user:lina\x00", "role": "reader"}]}, "validation_failed"),
         ({"deny": ["group:none"]}, "unknown_principal"),
         ({"allow": [{"principal": "everyone", "role": "owner"}]}, "validation_failed"),
         ({"allow": [{"principal": "everyone", "role": "reader"}], "deny": ["everyone"]}, "principal_repeated"),

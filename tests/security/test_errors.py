@@ -36,6 +36,11 @@ def test_unknown_routes_and_methods(api: Api) -> None:
     assert several.headers["allow"] == "HEAD, GET, POST"
 
 
+@pytest.mark.parametrize("path", ["documents", "jobs", "ledger", "conversations", "users", "groups", "api-keys"])
+def test_a_stranger_is_told_nothing_but_401(api: Api, path: str) -> None:
+    is_problem(api.client().get(f"/v1/{path}?cursor=AAAA&limit=0"), 401, "unauthenticated")
+
+
 def test_head_is_get_without_a_body(api: Api) -> None:
     for path in ("/healthz", "/v1/documents", "/"):
         head, get = api.admin.head(path), api.admin.get(path)

@@ -16,7 +16,7 @@ from services.api.schemas.documents import DocumentChange, DocumentChanged, Docu
 from services.api.schemas.page import Page
 from services.api.schemas.problem import problems
 from services.api.writes import Done, WriteDep
-from services.library.access import editable_document, managed_document, readable_document, visible_space
+from services.library.access import editable_document, managed_document, named_space, readable_document
 from services.library.change import change_document, delete_document
 from services.library.share import own_policy_id, to_policy
 
@@ -34,7 +34,7 @@ def list_documents(
 ) -> Page[DocumentShown]:
     """Those that you may read, newest first."""
     with platform.database.snapshot() as connection:
-        space_id = None if space is None else visible_space(connection, caller, space).space.id
+        space_id = None if space is None else named_space(connection, caller, space).id
         rows = documents.list_readable(
             connection, caller.user_id, space_id=space_id, state=status, q=q, after=page.after, limit=page.fetch
         )

@@ -13,7 +13,7 @@ from services.api.dependencies import CallerDep, PlatformDep
 from services.api.paging import PageDep
 from services.api.schemas.jobs import Ledger, LedgerLine, Outcome, ReasonCount, SpaceSums, Sums
 from services.api.schemas.problem import problems
-from services.library.access import visible_space
+from services.library.access import named_space
 
 router = APIRouter(prefix="/v1/ledger", tags=["jobs"])
 
@@ -28,7 +28,7 @@ def read_ledger(
 ) -> Ledger:
     """Sums and items of what you may read; an administrator's sums count everything."""
     with platform.database.begin() as connection:
-        space_id = None if space is None else visible_space(connection, caller, space).space.id
+        space_id = None if space is None else named_space(connection, caller, space).id
         sums = ledger.sums(connection, caller.user_id, space_id=space_id)
         items = ledger.items(
             connection,

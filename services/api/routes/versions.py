@@ -22,6 +22,7 @@ from services.library.access import readable_document
 
 router = APIRouter(prefix="/v1/documents/{document_id}/versions", tags=["documents"])
 
+_BYTES = "application/octet-stream"
 _INERT = frozenset(
     {
         media_types.PDF,
@@ -58,13 +59,16 @@ def read_version(document_id: str, number: int, platform: PlatformDep, caller: C
     "/{number}/content",
     summary="Download a version",
     response_class=Response,
-    responses={200: {"content": {"application/octet-stream": {}}, "description": "Original bytes."}, **problems(404)},
+    responses={
+        200: {"content": {kind: {} for kind in sorted({_BYTES, *_INERT})}, "description": "Original bytes."},
+        **problems(404),
+    },
 )
 def read_content(document_id: str, number: int, platform: PlatformDep, caller: CallerDep) -> Response:
     """The original bytes, as an attachment; never as something that a browser would run."""
     with platform.database.snapshot() as connection:
         version = _readable_version(connection, caller, document_id, number)
-    media_type = version.media_type if version.media_type in _INERT else "application/octet-stream"
+    media_type = version.media_type if version.media_type in _INERT else _BYTES
     return StreamingResponse(
         _opened(platform.blobs.open(version.sha256)),
         headers={
