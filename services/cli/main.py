@@ -12,8 +12,12 @@ from rich.console import Console
 from kbcore.errors import ZhikuError
 from kbcore.settings import silence_telemetry
 
-# Each is a module of this package with a `command` function (or a typer `app` of subcommands).
-COMMANDS = ("up", "down", "status", "doctor", "ingest", "search", "ask", "jobs", "demo", "key")
+# Each is a module with a `command` function, imported by name: the demo stands above this package, not inside it.
+COMMANDS = {
+    **{name: f"services.cli.{name}" for name in ("up", "down", "status", "doctor", "ingest", "search", "ask", "jobs")},
+    "demo": "services.demo.command",
+    "key": "services.cli.key",
+}
 
 
 def main() -> None:
@@ -46,11 +50,7 @@ def build(arguments: list[str]) -> typer.Typer:
     )
     app.callback()(_root)  # keeps the command's name when there is only one
     for name in [named] if named else COMMANDS:
-        module = import_module(f"services.cli.{name}")
-        if hasattr(module, "app"):
-            app.add_typer(module.app, name=name)
-        else:
-            app.command(name)(module.command)
+        app.command(name)(import_module(COMMANDS[name]).command)
     return app
 
 

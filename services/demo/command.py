@@ -8,7 +8,7 @@ from kbcore.errors import ConfigurationError
 from kbcore.settings import given_key, load_settings
 from services.cli.connect import address
 from services.cli.credentials import read_credentials
-from services.demo import main
+from services.demo.run import main
 
 
 def command(
