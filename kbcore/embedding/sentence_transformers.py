@@ -1,4 +1,4 @@
-"""Your own model by sentence-transformers, on CPU or GPU. Needs the extra `local` (1.4 GB)."""
+"""Your own model by sentence-transformers, on CPU or GPU. Needs the extra `local` (0.9 GB)."""
 
 import hashlib
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Your own cross-encoder by sentence-transformers, on CPU or GPU. Needs the extra `local` (1.4 GB)."""
+"""Your own cross-encoder by sentence-transformers, on CPU or GPU. Needs the extra `local` (0.9 GB)."""
 
 from collections.abc import Sequence
 from pathlib import Path
