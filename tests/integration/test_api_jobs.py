@@ -133,6 +133,6 @@ def test_without_sql_nothing_is_shown(database: Database, tmp_path: Path) -> Non
         ready = api.client().get("/readyz")
         assert ready.status_code == 503
         assert {item["name"]: item["ok"] for item in ready.json()["dependencies"]} == {
-            "postgresql": False, "redis": False, "milvus": False, "blobs": True,
+            "postgresql": False, "redis": False, "milvus": False, "blobs": True, "models": False,
         }  # fmt: skip
         api.close()
