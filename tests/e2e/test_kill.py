@@ -90,7 +90,7 @@ class Reader(threading.Thread):
                 seen |= versions.keys()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(300 + 30 * KILLS)  # a part killed again and again is restarted after longer and longer pauses
 def test_nothing_acknowledged_is_lost_and_nothing_is_mixed(fragile: Product) -> None:
     stop = threading.Event()
     writer, reader = Writer(fragile, stop), Reader(fragile, stop)
