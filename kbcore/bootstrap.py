@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from kbcore.blobs.filesystem import FilesystemBlobs
 from kbcore.blobs.interface import BlobStore
@@ -23,6 +24,14 @@ from kbcore.rerank.interface import Reranker
 from kbcore.settings import CONFIG_FOLDER, Settings
 from kbcore.vectors.interface import VectorStore
 from kbcore.vectors.milvus import MilvusStore
+
+
+@runtime_checkable
+class _Closeable(Protocol):
+    """An adapter that holds connections."""
+
+    def close(self) -> None:
+        """Give them back."""
 
 
 class Platform:
@@ -132,3 +141,7 @@ class Platform:
         """Give back connections; the adapters reconnect if they are used again."""
         if "database" in self.__dict__:
             self.database.dispose()
+        for name in ("blobs", "embedding_model", "reranker"):
+            adapter = self.__dict__.get(name)
+            if isinstance(adapter, _Closeable):
+                adapter.close()

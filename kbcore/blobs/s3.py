@@ -73,6 +73,13 @@ class S3Blobs:
             with body:
                 yield from body.iter_chunks(PART_BYTES)
 
+    def close(self) -> None:
+        """Give back the connections; the next use makes new ones."""
+        with self._lock:
+            if self._made is not None:
+                self._made.close()
+                self._made = None
+
     @contextmanager
     def _client(self) -> Iterator[Any]:
         """The one client (they are thread-safe, making one is not), with its errors made ours."""

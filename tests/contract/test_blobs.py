@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -35,21 +36,27 @@ def s3_endpoint() -> Iterator[str]:
     server.stop()
 
 
-def s3_blobs(endpoint: str, bucket: str) -> S3Blobs:
-    return S3Blobs(bucket, endpoint=endpoint, region="us-east-1", access_key="zhiku", secret_key=SECRET_KEY)
+@contextmanager
+def s3_blobs(endpoint: str, bucket: str) -> Iterator[S3Blobs]:
+    blobs = S3Blobs(bucket, endpoint=endpoint, region="us-east-1", access_key="zhiku", secret_key=SECRET_KEY)
+    with closing(blobs):
+        yield blobs
 
 
 @pytest.fixture(params=["filesystem", "s3"])
-def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BlobStore]:
     if request.param == "filesystem":
-        return FilesystemBlobs(tmp_path / "blobs")
+        yield FilesystemBlobs(tmp_path / "blobs")
+        return
     import boto3
 
     endpoint = request.getfixturevalue("s3_endpoint")
     keys = {"aws_access_key_id": "zhiku", "aws_secret_access_key": SECRET_KEY, "region_name": "us-east-1"}
     bucket = f"documents-{uuid4()}"
-    boto3.client("s3", endpoint_url=endpoint, **keys).create_bucket(Bucket=bucket)
-    return s3_blobs(endpoint, bucket)
+    with closing(boto3.client("s3", endpoint_url=endpoint, **keys)) as client:
+        client.create_bucket(Bucket=bucket)
+    with s3_blobs(endpoint, bucket) as store:
+        yield store
 
 
 def content(blobs: BlobStore, sha256: str) -> bytes:
@@ -212,14 +219,16 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 
 def test_a_bucket_that_is_missing_is_said(s3_endpoint: str) -> None:
-    blobs = s3_blobs(s3_endpoint, "nowhere")
-    for call in (blobs.ping, lambda: blobs.put([b"x"], max_bytes=1)):
-        with pytest.raises(Unavailable, match="NoSuchBucket"):
-            call()
+    with s3_blobs(s3_endpoint, "nowhere") as blobs:
+        for call in (blobs.ping, lambda: blobs.put([b"x"], max_bytes=1)):
+            with pytest.raises(Unavailable, match="NoSuchBucket"):
+                call()
 
 
 def test_a_store_that_does_not_answer_is_said() -> None:
-    blobs = s3_blobs("http://127.0.0.1:1", "documents")
-    with pytest.raises(Unavailable, match="does not answer") as caught:
+    with (
+        s3_blobs("http://127.0.0.1:1", "documents") as blobs,
+        pytest.raises(Unavailable, match="does not answer") as caught,
+    ):
         blobs.ping()
     assert SECRET_KEY not in str(caught.value)
