@@ -49,12 +49,19 @@ class Write:
     key: str | None
     request_hash: bytes
 
-    def perform(self, work: Callable[[Connection], Done]) -> Response:
-        """Run `work` in one transaction and answer; a repeated request is answered from memory."""
+    def perform(
+        self, work: Callable[[Connection], Done], *, before_replay: Callable[[Connection], object] | None = None
+    ) -> Response:
+        """Run `work` in one transaction and answer; a repeated request is answered from memory.
+
+        Where the answer shows what rights protect, `before_replay` raises if the caller no longer has them.
+        """
         with self.platform.database.begin() as connection:
             if self.key is not None:
                 earlier = idempotency.begin(connection, self.caller.user_id, self.key, self.request_hash)
                 if earlier is not None:
+                    if before_replay is not None:
+                        before_replay(connection)
                     return _answer(earlier.status, earlier.body, replayed=True)
             done = work(connection)
             body = None if done.body is None else done.body.model_dump(mode="json")

@@ -111,3 +111,14 @@ def test_feedback_and_the_end_of_a_conversation_are_writes_like_others(api: Api)
     gone = [api.admin.delete(path, headers={"Idempotency-Key": "k-2"}) for _ in range(2)]
     assert [answer.status_code for answer in gone] == [204, 204]
     assert api.admin.get(path).status_code == 404
+
+
+def test_a_remembered_answer_is_not_shown_to_who_lost_the_right_to_read_it(api: Api) -> None:
+    lina = api.person("lina")
+    api.space("hr", lina="editor")
+    path = f"/v1/documents/{api.upload(lina, 'hr', title='secret')['document_id']}"
+    first = lina.patch(path, json={"tags": ["a"]}, headers=KEY)
+    assert first.json()["title"] == "secret"
+    assert lina.patch(path, json={"tags": ["a"]}, headers=KEY).json() == first.json()
+    api.admin.put("/v1/spaces/hr/policy", json={}).raise_for_status()
+    assert lina.patch(path, json={"tags": ["a"]}, headers=KEY).status_code == 404

@@ -73,7 +73,7 @@ def change(
         shown = _shown(connection, _present(connection, document_id))
         return Done(DocumentChanged(**shown.model_dump(), job_id=job_id), jobs=(job_id,) if job_id is not None else ())
 
-    return write.perform(work)
+    return write.perform(work, before_replay=lambda connection: readable_document(connection, caller, document_id))
 
 
 @router.delete("/{document_id}", summary="Delete a document", status_code=204, responses=problems(400, 403, 404, 412))
