@@ -102,7 +102,7 @@ class Platform:
                 passage_prefix=settings.passage_prefix,
                 batch_size=settings.batch_size,
             )
-        return BundledEmbedder(threads=settings.threads, batch_size=settings.batch_size)
+        return BundledEmbedder(threads=settings.threads)
 
     @cached_property
     def reranker(self) -> Reranker | None:

@@ -30,8 +30,12 @@ class BundledEmbedder:
     dimension = 384
     max_tokens = READ_TOKENS - OWN_TOKENS
 
-    def __init__(self, *, threads: int = 0, batch_size: int = 16) -> None:
-        """`threads` = 0 uses every core; `batch_size` is the most texts in one run of the model."""
+    def __init__(self, *, threads: int = 0, batch_size: int = 4) -> None:
+        """`threads` = 0 uses every core; `batch_size` is the most texts in one run of the model.
+
+        Measured on 2 cores: 4 is as fast as 16 on texts of equal length, and on one document's chunks a third faster,
+        for they differ in length and 16 of them are 38 % padding.
+        """
         self._threads = threads
         self._batch_size = batch_size
         self._lock = Lock()
