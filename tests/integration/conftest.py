@@ -1,5 +1,6 @@
 """A platform on the test servers."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from kbcore.bootstrap import Platform
 from kbcore.embedding.bundled import BundledEmbedder
 from kbcore.metadata.database import Database
 from kbcore.settings import load_settings
+from tests.integration.asking import Desk, open_desk
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +34,10 @@ def platform(
     platform = Platform(settings)
     platform.__dict__.update(database=database, embedding_model=embedder)  # the ones that the session already has open
     return platform
+
+
+@pytest.fixture
+def desk(platform: Platform) -> Iterator[Desk]:
+    """People who ask, served over HTTP."""
+    with open_desk(platform) as opened:
+        yield opened

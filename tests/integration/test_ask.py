@@ -2,23 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from kbcore.bootstrap import Platform
-from tests.integration.asking import Desk, open_desk
+from tests.integration.asking import Desk
 
 QUESTION = "年假可以结转吗？"
 GOOD = "年假可以结转至次年三月三十一日。[1]"
-
-
-@pytest.fixture
-def desk(platform: Platform) -> Iterator[Desk]:
-    with open_desk(platform) as opened:
-        yield opened
 
 
 def ask(desk: Desk, question: str, person: str = "employee", **more: object) -> dict[str, Any]:

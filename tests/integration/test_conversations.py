@@ -1,17 +1,6 @@
 """Conversations over HTTP: remembered, private, and checked again whenever they are read."""
 
-from collections.abc import Iterator
-
-import pytest
-
-from kbcore.bootstrap import Platform
-from tests.integration.asking import Desk, open_desk
-
-
-@pytest.fixture
-def desk(platform: Platform) -> Iterator[Desk]:
-    with open_desk(platform) as opened:
-        yield opened
+from tests.integration.asking import Desk
 
 
 def test_history_is_kept_and_belongs_to_its_owner(desk: Desk) -> None:

@@ -7,16 +7,10 @@ import openai
 import pytest
 
 from kbcore.bootstrap import Platform
-from tests.integration.asking import Desk, open_desk
+from tests.integration.asking import Desk
 
 QUESTION = "年假可以结转吗？"
 GOOD = "年假可以结转至次年三月三十一日。[1]"
-
-
-@pytest.fixture
-def desk(platform: Platform) -> Iterator[Desk]:
-    with open_desk(platform) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,30 +1,17 @@
 """A thing that may not be seen is answered exactly like a thing that does not exist."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from kbcore.domain.ids import new_id
 from kbcore.metadata import documents, policies
-from kbcore.metadata.database import Database
 from kbcore.permissions.policy import Policy
-from tests.api_server import Api
 from tests.security.scene import Scene
 
 FILE = {"file": ("note.txt", b"text")}
 READS = ("", "/versions", "/versions/1", "/versions/1/content", "/versions/1/chunks", "/policy")
-
-
-@pytest.fixture(scope="module")
-def scene(served_api: tuple[str, FastAPI], migrated_database: Database) -> Iterator[Scene]:
-    """People and a place."""
-    url, app = served_api
-    api = Api(url, app, migrated_database)
-    yield Scene.set_up(api)
-    api.close()
 
 
 def shown(response: httpx.Response) -> tuple[int, Any, dict[str, str]]:

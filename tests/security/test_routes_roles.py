@@ -10,8 +10,6 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Route
 
-from kbcore.metadata.database import Database
-from tests.api_server import Api
 from tests.security.scene import ROLES, Scene
 
 Arguments = Callable[[Scene, str], dict[str, Any]]
@@ -153,15 +151,6 @@ ROWS = (
     Row("GET /assets/{name}",                                   "200 200 200 200 200 200",
         lambda _, __: {"name": "icon.svg"}),
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def scene(served_api: tuple[str, FastAPI], migrated_database: Database) -> Iterator[Scene]:
-    """One scene for all rows: each call makes what it acts on."""
-    url, app = served_api
-    api = Api(url, app, migrated_database)
-    yield Scene.set_up(api)
-    api.close()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.route)
