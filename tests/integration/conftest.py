@@ -9,13 +9,14 @@ from kbcore.bootstrap import Platform
 from kbcore.embedding.bundled import BundledEmbedder
 from kbcore.metadata.database import Database
 from kbcore.settings import load_settings
+from tests.embedders import bundled
 from tests.integration.asking import Desk, open_desk
 
 
 @pytest.fixture(scope="session")
 def embedder() -> BundledEmbedder:
     """The bundled model, loaded once."""
-    return BundledEmbedder()
+    return bundled()
 
 
 @pytest.fixture
