@@ -38,11 +38,31 @@ class VersionState(StrEnum):
     FAILED = "failed"
 
 
+class Origin(StrEnum):
+    """What made a version."""
+
+    UPLOAD = "upload"  # new bytes
+    ROLLBACK = "rollback"  # equal to an older version
+    EDIT = "edit"  # somebody corrected the stored text
+    METADATA = "metadata"  # title, tags, metadata or effective dates
+    REPARSE = "reparse"  # the same bytes read again
+
+
+class Replaces(StrEnum):
+    """Which published versions a version ends when it is published."""
+
+    COVERED = "covered"  # those whose remaining time in force it covers
+    BASE = "base"  # those, and the version that it corrects (`based_on`)
+    ALL = "all"  # every one
+
+
 @dataclass(frozen=True, slots=True)
 class Space:
     """A folder of documents with one access policy.
 
     `key` is the integer that vectors carry; `policy_id` names the space's own policy row, whose entries may change.
+    Versions that were replaced or deleted are purged after `retention_days` and beyond the newest `retention_versions`
+    of a document (None = never); those that had ended by the epoch `purged_through` may be gone.
     """
 
     id: str
@@ -51,11 +71,17 @@ class Space:
     title: str
     policy_id: int
     created_at: datetime
+    retention_days: int | None = None
+    retention_versions: int | None = None
+    purged_through: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document's present state. `version` is the one that readers see (0 before the first publication)."""
+    """A document's present state. `version` is the one that readers see (0 while none is published and in force).
+
+    Title, tags, metadata and effective dates are what was said last; those of each version are in its history.
+    """
 
     id: str
     key: int
@@ -75,11 +101,16 @@ class Document:
     created_by: str
     created_at: datetime
     updated_at: datetime
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a document: its bytes (by SHA-256), and the epochs in which it is what readers see."""
+    """One version of a document: its bytes (by SHA-256), and the epochs between which it was published.
+
+    Among the versions that are published at the same epoch, the highest number whose effective dates (half open) hold
+    the moment in question is in force: it is the one that readers see.
+    """
 
     document_id: str
     number: int
@@ -100,3 +131,18 @@ class Version:
     reason_page: int | None = None
     comment: str | None = None
     element_counts: Mapping[str, int] = field(default_factory=dict)
+    origin: Origin = Origin.UPLOAD
+    source_uri: str | None = None
+    based_on: int | None = None
+    replaces: Replaces = Replaces.COVERED
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    effective_from: datetime | None = None
+    effective_to: datetime | None = None
+    staged_in: int | None = None
+    purged_at: datetime | None = None
+
+    @property
+    def ever_published(self) -> bool:
+        """True if readers have seen it, or see it."""
+        return self.valid_from is not None

@@ -12,6 +12,13 @@ class JobKind(StrEnum):
     WITHDRAW = "withdraw"  # close the rows of a deleted document
     RESTAMP = "restamp"  # write a document's new policy or classification onto its rows
     RECONCILE = "reconcile"  # compare the index with SQL and repair it
+    REINDEX = "reindex"  # build an index generation beside the live one
+    FOLLOW = "follow"  # bring the generations that are kept up to the present epoch
+    PROMOTE = "promote"  # make another generation the live one
+    DROP = "drop"  # remove a generation's rows
+    EVALUATE = "evaluate"  # measure retrieval on a golden set; done by an API process, which has the question path
+    PURGE = "purge"  # remove what retention no longer keeps
+    ERASE = "erase"  # remove a document everywhere, and prove it
 
 
 class JobState(StrEnum):
@@ -26,7 +33,10 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job's row. `done` of `total` counts the present stage's units; `rate` is units per second, `eta` seconds."""
+    """A job's row. `done` of `total` counts the present stage's units; `rate` is units per second, `eta` seconds.
+
+    `subject` is the generation, evaluation or erasure that it is about.
+    """
 
     id: str
     kind: JobKind
@@ -37,6 +47,7 @@ class Job:
     document_id: str | None
     version: int | None
     space_id: str | None
+    subject: str | None
     created_by: str
     attempts: int
     cancel_requested: bool

@@ -14,7 +14,7 @@ from kbcore.metadata.tables import documents
 _COLUMNS = """
     d.id, d.key, d.space_id, s.name AS space, d.external_id, d.title, d.classification, d.own_policy_id,
     COALESCE(d.own_policy_id, s.policy_id) AS policy_id, d.tags, d.metadata, d.effective_from, d.effective_to,
-    d.version, d.latest_version, d.created_by, d.created_at, d.updated_at
+    d.version, d.latest_version, d.created_by, d.created_at, d.updated_at, d.source
 """
 _FROM = "FROM documents d JOIN spaces s ON s.id = d.space_id"
 
@@ -50,6 +50,7 @@ class NewDocument:
     effective_from: datetime | None
     effective_to: datetime | None
     created_by: str
+    source: str | None = None
 
 
 def insert(connection: Connection, new: NewDocument) -> None:
@@ -66,6 +67,7 @@ def insert(connection: Connection, new: NewDocument) -> None:
             effective_from=new.effective_from,
             effective_to=new.effective_to,
             created_by=new.created_by,
+            source=new.source,
         )
     )
 

@@ -35,6 +35,7 @@ def insert(
     document_id: str | None = None,
     version: int | None = None,
     space_id: str | None = None,
+    subject: str | None = None,
 ) -> str:
     """Queue a job and return its id. Send it to the queue after the transaction has committed."""
     job_id = new_id()
@@ -46,6 +47,7 @@ def insert(
             document_id=document_id,
             version=version,
             space_id=space_id,
+            subject=subject,
             created_by=created_by,
             sent_at=sa.func.now(),
         )

@@ -7,6 +7,8 @@ Times are `timestamptz`; ids that people see are UUIDv7 text; `key` columns are 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from kbcore.domain.document import FOREVER
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -102,6 +104,10 @@ spaces = sa.Table(
     sa.Column("name", sa.Text, nullable=False, unique=True),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("policy_id", sa.ForeignKey("policies.id"), nullable=False),
+    sa.Column("retention_days", sa.Integer),  # replaced and deleted versions are kept so long; NULL = for ever
+    sa.Column("retention_versions", sa.Integer),  # of each document, the newest so many are kept; NULL = all
+    # Every version that had ended by this epoch may have been purged: an older `as_of` may be incomplete.
+    sa.Column("purged_through", sa.BigInteger, nullable=False, server_default="0"),
     _created(),
 )
 
@@ -112,6 +118,7 @@ documents = sa.Table(
     sa.Column("key", sa.BigInteger, sa.Identity(), nullable=False, unique=True),
     sa.Column("space_id", sa.ForeignKey("spaces.id"), nullable=False),
     sa.Column("external_id", sa.Text),
+    sa.Column("source", sa.Text),  # the folder or system that it is kept in step with; NULL = uploaded by hand
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("classification", sa.SmallInteger, nullable=False),
     sa.Column("own_policy_id", sa.ForeignKey("policies.id")),  # NULL = inherits the space's
@@ -126,6 +133,7 @@ documents = sa.Table(
     _updated(),
     sa.Column("deleted_at", _time),
     sa.Column("deleted_by", sa.Text),
+    sa.Column("erased_at", _time),  # nothing of its content is left anywhere; the row keeps the ledger whole
     sa.Index("ix_documents_space_id", "space_id"),
     sa.Index(
         "uq_documents_space_id_external_id",
@@ -160,9 +168,21 @@ versions = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("reason_page", sa.Integer),
     sa.Column("comment", sa.Text),
+    sa.Column("origin", sa.Text, nullable=False, server_default="upload"),  # kbcore.domain.document.Origin
+    sa.Column("source_uri", sa.Text),  # where the bytes came from, as the sender says
+    sa.Column("based_on", sa.Integer),  # the version that this one was made from
+    sa.Column("replaces", sa.Text, nullable=False, server_default="covered"),  # kbcore.domain.document.Replaces
+    sa.Column("tags", ARRAY(sa.Text), nullable=False, server_default="{}"),
+    sa.Column("metadata", JSONB, nullable=False, server_default="{}"),
+    sa.Column("effective_from", _time),
+    sa.Column("effective_to", _time),
+    sa.Column("staged_in", sa.Integer),  # the generation that its waiting chunks belong to
+    sa.Column("purged_at", _time),  # text, chunks and bytes are gone; the row keeps the history readable
     sa.Column("created_by", sa.Text, nullable=False),
     _created(),
     sa.Index("ix_versions_state", "state"),
+    sa.Index("ix_versions_sha256", "sha256"),
+    sa.Index("ix_versions_effective", "effective_from", postgresql_where=sa.text(f"valid_to = {FOREVER}")),
 )
 
 # Index generations and chunks
@@ -175,9 +195,20 @@ generations = sa.Table(
     sa.Column("embedding", sa.Text, nullable=False),  # Embedder.name
     sa.Column("dimension", sa.Integer, nullable=False),
     sa.Column("chunking", JSONB, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),  # live | building | retired
+    sa.Column("space_chunking", JSONB, nullable=False, server_default="{}"),  # {space_id: chunking} where it differs
+    sa.Column("analyzer", sa.Text, nullable=False, server_default="mixed-1"),  # kbcore.language.analyzer
+    sa.Column("state", sa.Text, nullable=False),  # kbcore.metadata.generations.GenerationState
     sa.Column("rows", sa.BigInteger, nullable=False, server_default="0"),  # open rows: N of the IDF
+    sa.Column("built_through", sa.BigInteger),  # holds every publication up to this epoch (the live one: all)
+    sa.Column("cursor", sa.BigInteger),  # key of the last document of the first pass; NULL = that pass is over
+    sa.Column("gate", JSONB),  # what it must reach before it may go live; NULL = nothing
+    sa.Column("evaluation_id", sa.Text),  # the newest run of the gate
+    sa.Column("job_id", sa.Text),
+    sa.Column("created_by", sa.Text, nullable=False, server_default="system"),
     _created(),
+    sa.Column("ready_at", _time),
+    sa.Column("live_at", _time),
+    sa.Column("retired_at", _time),
     sa.Index("uq_generations_live", "state", unique=True, postgresql_where=sa.text("state = 'live'")),
 )
 
@@ -271,6 +302,7 @@ jobs = sa.Table(
     sa.Column("document_id", sa.ForeignKey("documents.id", ondelete="CASCADE")),
     sa.Column("version", sa.Integer),
     sa.Column("space_id", sa.Text),
+    sa.Column("subject", sa.Text),  # the generation, evaluation or erasure that it is about
     sa.Column("created_by", sa.Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("cancel_requested", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -327,6 +359,16 @@ turns = sa.Table(
     _created(),
 )
 
+# Which versions an answer cites: to find the answers that a change makes stale.
+turn_sources = sa.Table(
+    "turn_sources",
+    metadata,
+    sa.Column("turn_id", sa.ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("document_id", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Index("ix_turn_sources_document_id", "document_id"),
+)
+
 feedback = sa.Table(
     "feedback",
     metadata,
@@ -338,4 +380,63 @@ feedback = sa.Table(
     sa.Column("comment", sa.Text),
     sa.Column("complaint", sa.Boolean, nullable=False, server_default=sa.false()),
     _created(),
+)
+
+# Names of epochs. `space_id` NULL = of everything.
+
+snapshots = sa.Table(
+    "snapshots",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("space_id", sa.ForeignKey("spaces.id", ondelete="CASCADE")),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("comment", sa.Text),
+    sa.Column("created_by", sa.Text, nullable=False),
+    _created(),
+)
+
+# Physical erasure: what was asked, and the signed proof. No text, no title, no hash of what is gone.
+
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("document_id", sa.Text, nullable=False, index=True),
+    sa.Column("space_id", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("requested_by", sa.Text, nullable=False),
+    _created(),
+    sa.Column("certificate", JSONB),  # NULL until every probe has come back empty
+    sa.Column("finished_at", _time),
+)
+
+# Quality
+
+golden_sets = sa.Table(
+    "golden_sets",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("questions", JSONB, nullable=False),  # [{"id", "question", "user_id", "documents": [id, …]}, …]
+    sa.Column("created_by", sa.Text, nullable=False),
+    _created(),
+    _updated(),
+)
+
+evaluations = sa.Table(
+    "evaluations",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("golden_set_id", sa.ForeignKey("golden_sets.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("generation_id", sa.Integer, nullable=False),  # the one judged
+    sa.Column("baseline_id", sa.Integer),  # the one compared with; NULL = none
+    sa.Column("gate", JSONB),  # thresholds; NULL = only a measurement
+    sa.Column("passed", sa.Boolean),  # NULL until finished, or without a gate
+    sa.Column("report", JSONB),  # NULL until finished; ids and figures, no text
+    sa.Column("job_id", sa.Text),
+    sa.Column("created_by", sa.Text, nullable=False),
+    _created(),
+    sa.Column("finished_at", _time),
+    sa.Index("ix_evaluations_generation_id", "generation_id"),
 )

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from kbcore.domain.chunk import ElementKind, Span, StoredText
-from kbcore.domain.document import Version, VersionState
+from kbcore.domain.document import Origin, Replaces, Version, VersionState
 from kbcore.errors import ItemError
 from kbcore.metadata.tables import documents, versions
 
@@ -16,7 +16,11 @@ _LISTED = [column for column in versions.c if column.name not in ("text", "outli
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """Received bytes, already stored in the blob store."""
+    """Bytes that are in the blob store, and how they came to be a version.
+
+    `replaces` says which published versions it ends (`covered` unless it corrects or undoes one). Tags, metadata and
+    effective dates are the document's, as they stand when the version is inserted.
+    """
 
     document_id: str
     sha256: str
@@ -26,20 +30,30 @@ class NewVersion:
     title: str
     created_by: str
     comment: str | None = None
+    origin: Origin = Origin.UPLOAD
+    source_uri: str | None = None
+    based_on: int | None = None
+    replaces: Replaces = Replaces.COVERED
 
 
 def insert(connection: Connection, new: NewVersion) -> int:
     """Add the next version of a document as pending and return its number. The document's row gets locked."""
-    number = connection.execute(
+    document = connection.execute(
         documents.update()
         .where(documents.c.id == new.document_id)
         .values(latest_version=documents.c.latest_version + 1, updated_at=sa.func.now())
-        .returning(documents.c.latest_version)
-    ).scalar_one()
+        .returning(
+            documents.c.latest_version,
+            documents.c.tags,
+            documents.c.metadata,
+            documents.c.effective_from,
+            documents.c.effective_to,
+        )
+    ).one()
     connection.execute(
         versions.insert().values(
             document_id=new.document_id,
-            number=number,
+            number=document.latest_version,
             sha256=new.sha256,
             size=new.size,
             file_name=new.file_name,
@@ -48,9 +62,17 @@ def insert(connection: Connection, new: NewVersion) -> int:
             state=VersionState.PENDING,
             created_by=new.created_by,
             comment=new.comment,
+            origin=new.origin,
+            source_uri=new.source_uri,
+            based_on=new.based_on,
+            replaces=new.replaces,
+            tags=document.tags,
+            metadata=document.metadata,
+            effective_from=document.effective_from,
+            effective_to=document.effective_to,
         )
     )
-    return int(number)
+    return int(document.latest_version)
 
 
 def get(connection: Connection, document_id: str, number: int) -> Version | None:
@@ -184,4 +206,10 @@ def _move(
 
 
 def _version(row: Row[tuple[object, ...]]) -> Version:
-    return Version(**{**row._mapping, "state": VersionState(row.state)})
+    typed = {
+        "state": VersionState(row.state),
+        "origin": Origin(row.origin),
+        "replaces": Replaces(row.replaces),
+        "tags": tuple(row.tags),
+    }
+    return Version(**{**row._mapping, **typed})
