@@ -19,14 +19,15 @@ nearest one. The command line also reads `ZHIKU_URL` and `ZHIKU_KEY`, the tests 
 """
 _ASSIGNMENT = re.compile(r"^(?P<key>[a-z_]+) = (?P<value>.+?)(?:\s{2,}# (?P<comment>.*))?$")
 _SECTION = re.compile(r"^\[(?P<name>[a-z_]+)\]$")
-_MODELS = re.compile(r"^# (?P<line>\[\[llm\.models\]\]|[a-z_]+ = .*)$")
+_ENTRY = re.compile(r"^# (?P<line>\[\[(?P<name>[a-z_.]+)\]\]|[a-z_]+ = .*)$")
+_LISTS = {"embedding_profiles": "embedding model that a re-index may choose", "llm.models": "generation backend"}
 
 
 def page() -> str:
     """The page's text."""
     parts = [_HEAD]
-    section = ""
-    models: list[str] = []
+    section = name = ""
+    entries: dict[str, list[str]] = {}
     above: list[str] = []
     for line in (CONFIG_FOLDER / "default.toml").read_text(encoding="utf-8").splitlines():
         if found := _SECTION.match(line):
@@ -40,13 +41,12 @@ def page() -> str:
             parts.append(
                 f"| `{found['key']}` | `{_shown(found['value'])}` | `{variable_name(path)}` | {_cell(comment)} |\n"
             )
-        elif found := _MODELS.match(line):
-            models.append(found["line"])
+        elif found := _ENTRY.match(line):
+            name = found["name"] or name
+            entries.setdefault(name, []).append(found["line"])
         above = [*above, line.removeprefix("# ")] if line.startswith("# ") else []
-    if models:
-        parts.append(
-            f"\n## llm.models\n\nOne entry for each generation backend:\n\n```toml\n{chr(10).join(models)}\n```\n"
-        )
+    for name, lines in entries.items():
+        parts.append(f"\n## {name}\n\nOne entry for each {_LISTS[name]}:\n\n```toml\n{chr(10).join(lines)}\n```\n")
     return "".join(parts)
 
 

@@ -12,6 +12,8 @@ from kbcore.embedding.interface import Embedder
 from kbcore.embedding.neutral import LanguageNeutralEmbedder, e5_language_axis
 from kbcore.embedding.openai_compatible import OpenAICompatibleEmbedder
 from kbcore.embedding.sentence_transformers import SentenceTransformersEmbedder
+from kbcore.embedding.truncated import TruncatedEmbedder
+from kbcore.errors import NotFound, Unavailable
 from kbcore.llm.extractive import ExtractiveModel
 from kbcore.llm.interface import AnswerModel
 from kbcore.llm.langchain_chat import LangChainModel
@@ -21,7 +23,7 @@ from kbcore.queue.interface import JobQueue
 from kbcore.rerank.cross_encoder import CrossEncoderReranker
 from kbcore.rerank.http import HttpReranker
 from kbcore.rerank.interface import Reranker
-from kbcore.settings import CONFIG_FOLDER, Settings
+from kbcore.settings import CONFIG_FOLDER, EmbeddingSettings, Settings
 from kbcore.vectors.interface import VectorStore
 from kbcore.vectors.milvus import MilvusStore
 
@@ -73,16 +75,65 @@ class Platform:
 
     @cached_property
     def embedder(self) -> Embedder:
-        """What makes the vectors of the index and of questions."""
-        settings = self.settings.embedding
-        if settings.kind == "bundled" and settings.language_neutral:
-            return LanguageNeutralEmbedder(self.embedding_model, e5_language_axis())
-        return self.embedding_model
+        """The configured embedding model, as a new index generation uses it."""
+        return self._indexing(self.settings.embedding, self.embedding_model)
 
     @cached_property
     def embedding_model(self) -> Embedder:
         """The embedding model itself, as `/v1/embeddings` serves it."""
-        settings = self.settings.embedding
+        return self._model(self.settings.embedding)
+
+    def embedder_for(self, name: str) -> Embedder:
+        """The configured model with this `Embedder.name`: an index is searched with the model that built it.
+
+        Raises `Unavailable` (`embedding_mismatch`) if no setting names it any more.
+        """
+        if self.embedder.name == name:
+            return self.embedder
+        for embedder in self._other_embedders.values():
+            if embedder.name == name:
+                return embedder
+        raise Unavailable(
+            f"the index was built with the embedding model {name}, but {self.embedder.name} is configured: keep the "
+            "former as an entry of [[embedding_profiles]] until the index is re-built with the new one",
+            code="embedding_mismatch",
+        )
+
+    def embedder_of_profile(self, profile: str) -> Embedder:
+        """The model of an entry of `[[embedding_profiles]]`; `default` is `[embedding]`. Raises `NotFound`."""
+        if profile == "default":
+            return self.embedder
+        try:
+            return self._other_embedders[profile]
+        except KeyError:
+            raise NotFound("embedding_profile") from None
+
+    @cached_property
+    def _other_embedders(self) -> dict[str, Embedder]:
+        """By profile name. The bundled model is always there, with the language left out and with it."""
+        built_in = {
+            "bundled": LanguageNeutralEmbedder(self._bundled, e5_language_axis()),
+            "bundled-plain": self._bundled,
+        }
+        configured = {
+            profile.name: self._indexing(profile, self._model(profile)) for profile in self.settings.embedding_profiles
+        }
+        return {**built_in, **configured}
+
+    @cached_property
+    def _bundled(self) -> Embedder:
+        """One copy of the weights, whatever is made of its vectors."""
+        if self.settings.embedding.kind == "bundled":
+            return self.embedding_model
+        return BundledEmbedder(threads=self.settings.embedding.threads)
+
+    def _indexing(self, settings: EmbeddingSettings, model: Embedder) -> Embedder:
+        if settings.kind != "bundled":
+            return model
+        neutral = LanguageNeutralEmbedder(model, e5_language_axis()) if settings.language_neutral else model
+        return TruncatedEmbedder(neutral, settings.dimension) if settings.dimension else neutral
+
+    def _model(self, settings: EmbeddingSettings) -> Embedder:
         if settings.kind == "sentence_transformers":
             return SentenceTransformersEmbedder(
                 settings.model,
@@ -102,7 +153,9 @@ class Platform:
                 passage_prefix=settings.passage_prefix,
                 batch_size=settings.batch_size,
             )
-        return BundledEmbedder(threads=settings.threads)
+        if settings is self.settings.embedding:
+            return BundledEmbedder(threads=settings.threads)
+        return self._bundled
 
     @cached_property
     def reranker(self) -> Reranker | None:

@@ -86,6 +86,12 @@ class EmbeddingSettings(_Section):
     batch_size: int = Field(ge=1)
 
 
+class EmbeddingProfile(EmbeddingSettings):
+    """Another embedding model that a re-index may choose by its name, an entry of `[[embedding_profiles]]`."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+
+
 class ChunkingSettings(_Section):
     """How documents are cut; part of an index generation's identity."""
 
@@ -183,6 +189,7 @@ class Settings(_Section):
     milvus: MilvusSettings
     blobs: BlobSettings
     embedding: EmbeddingSettings
+    embedding_profiles: tuple[EmbeddingProfile, ...] = ()
     chunking: ChunkingSettings
     parsing: ParsingSettings
     worker: WorkerSettings
@@ -203,6 +210,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     tree: dict[str, Any] = {}
     for source in (*(_read_toml(file) for file in files), _from_environment(env)):
         tree = _merge(tree, source)
+    tree["embedding_profiles"] = [_merge(tree["embedding"], entry) for entry in tree.get("embedding_profiles", ())]
     tree["profile"] = profile
     tree["home"] = Path(str(tree["home"])).expanduser().absolute()
     try:
@@ -225,6 +233,7 @@ def variable_name(path: Sequence[str | int]) -> str:
 def variable_names() -> frozenset[str]:
     """Every environment variable that Zhiku reads."""
     names = {variable_name((section, key)) for section, keys in _sections().items() for key in keys}
+    names |= {variable_name(path) for path in _LISTS}
     return frozenset({*names, *_SHORT, *_OTHERS, *(f"ZHIKU_{'__'.join(path).upper()}" for path in _SHORT.values())})
 
 
@@ -262,6 +271,9 @@ QUIET = {
 
 _SHORT = {"ZHIKU_HOME": ("home",), "ZHIKU_PORT": ("server", "port"), "ZHIKU_HOST": ("server", "host")}
 
+_LISTS = (("llm", "models"), ("embedding_profiles",))
+"""Keys that hold lists of objects; from the environment they come as JSON."""
+
 # Where settings come from, the command line's address and key, the tests' corpora.
 _OTHERS = frozenset({"ZHIKU_PROFILE", "ZHIKU_CONFIG", "ZHIKU_URL", "ZHIKU_KEY", "ZHIKU_DATA"})
 
@@ -297,17 +309,20 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
         node = tree
         for section in sections:
             node = node.setdefault(section, {})
-        node[key] = _models(name, value) if (*sections, key) == ("llm", "models") else value
+        node[key] = _entries(name, value, (*sections, key)) if (*sections, key) in _LISTS else value
     return tree
 
 
-def _models(name: str, value: str) -> Any:
+def _entries(name: str, value: str, path: tuple[str, ...]) -> Any:
     try:
-        return json.loads(value)
+        entries = json.loads(value)
     except json.JSONDecodeError:
+        entries = None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ConfigurationError(
-            f"{name} must be a JSON list of objects with the keys of [[llm.models]] in configs/default.toml"
-        ) from None
+            f"{name} must be a JSON list of objects with the keys of [[{'.'.join(path)}]] in configs/default.toml"
+        )
+    return entries
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

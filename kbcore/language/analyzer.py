@@ -47,9 +47,21 @@ _FUNCTION_CHARACTERS = frozenset("的了和与及或在是有为以于而之其�
 _STOP_WORDS = frozenset((_ENGLISH_STOP_WORDS + _CHINESE_STOP_WORDS).split())
 
 
-def terms(text: str) -> list[str]:
-    """The terms of a text, in order and with repetitions; `[]` if there is nothing but punctuation and stop words."""
-    return [term[:MAX_TERM_CHARS] for term in _terms(_normalised(text))]
+DEFAULT_ANALYZER = "mixed-1"
+ANALYZERS = (DEFAULT_ANALYZER, "words-1")
+"""`mixed-1` is what the module's text says; `words-1` leaves out the pairs of characters: a smaller index that misses
+words which a question and a document are cut into differently. An index is searched with the one that built it."""
+
+
+def terms(text: str, analyzer: str = DEFAULT_ANALYZER) -> list[str]:
+    """The terms of a text, in order and with repetitions; `[]` if there is nothing but punctuation and stop words.
+
+    Raises `ValueError` for an analyzer that is not one of `ANALYZERS`.
+    """
+    if analyzer not in ANALYZERS:
+        raise ValueError(f"no such analyzer: {analyzer!r}")
+    pairs = analyzer == DEFAULT_ANALYZER
+    return [term[:MAX_TERM_CHARS] for term in _terms(_normalised(text), pairs=pairs)]
 
 
 def _normalised(text: str) -> str:
@@ -60,24 +72,26 @@ def _normalised(text: str) -> str:
     return _CLITIC.sub("", folded)
 
 
-def _terms(text: str) -> Iterator[str]:
+def _terms(text: str, *, pairs: bool) -> Iterator[str]:
     for match in _TOKEN.finditer(text):
         if match["han"]:
-            yield from _han(match["han"])
+            yield from _han(match["han"], pairs=pairs)
         elif match["latin"]:
             yield from _latin(match["latin"])
         else:
             yield from _bigrams(match["syllables"])
 
 
-def _han(run: str) -> Iterator[str]:
-    """Words, and every two neighbours that are not a word of their own.
+def _han(run: str, *, pairs: bool) -> Iterator[str]:
+    """Words, and (`pairs`) every two neighbours that are not a word of their own.
 
     The same words may be cut differently in a question and in a document (年假 is not in the dictionary); pairs do not
     depend on where it cuts. Pairs with a function word in them would only be noise.
     """
     words: list[str] = _segmenter().cut_for_search(run, True)
     yield from (word for word in words if word not in _STOP_WORDS)
+    if not pairs:
+        return
     in_words = Counter(word for word in words if len(word) == 2)
     for pair in _bigrams(run):
         if in_words[pair]:
