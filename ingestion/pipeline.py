@@ -13,14 +13,15 @@ from ingestion.load.sandbox import ParserProcess
 from ingestion.publish import Publisher
 from kbcore.bootstrap import Platform
 from kbcore.domain.chunk import Chunk, Loaded, StoredText
-from kbcore.domain.document import Version, VersionState
+from kbcore.domain.document import Document, Version, VersionState
 from kbcore.domain.ids import chunk_id
-from kbcore.errors import ItemFailed, ItemSkipped, NotFound
+from kbcore.embedding.interface import Embedder
+from kbcore.errors import ItemFailed, ItemSkipped, NotFound, Unavailable
 from kbcore.language.analyzer import terms
 from kbcore.language.script import detect_language
 from kbcore.language.weights import document_weights, pack
 from kbcore.metadata import chunks as chunk_rows
-from kbcore.metadata import documents, versions
+from kbcore.metadata import documents, generations, versions
 from kbcore.metadata.chunks import StagedChunk
 from kbcore.metadata.generations import Generation
 
@@ -33,7 +34,6 @@ class DocumentPath:
     """Everything the stages work with."""
 
     platform: Platform
-    generation: Generation
     publisher: Publisher
     parser: ParserProcess
 
@@ -43,23 +43,52 @@ class DocumentPath:
         Raises `ItemSkipped` or `ItemFailed` with the reason, `Unavailable` when a dependency does not answer.
         """
         version = self._version(document_id, number)
-        if version.state is VersionState.PENDING:
-            loaded = self._load(version, progress)
-            stored = self._clean(version, loaded, progress)
-            chunks = self._chunk(version, stored, progress)
-            self._embed(chunks, progress)
-            self._stage(version, chunks)
-        progress("publish", 0, 1)
-        self.publisher.publish_staged()
-        return self._version(document_id, number)
+        while version.state in (VersionState.PENDING, VersionState.STAGED):
+            if version.state is VersionState.PENDING:
+                self._prepare(version, progress)
+            progress("publish", 0, 1)
+            self.publisher.publish_staged()
+            # Pending again: another index generation went live meanwhile, for which it must be cut and embedded.
+            version = self._version(document_id, number)
+        return version
+
+    def _prepare(self, version: Version, progress: Progress) -> None:
+        """From received to staged for the generation that is live now."""
+        stored = self._stored(version)
+        if stored is None:
+            stored = self._clean(version, self._load(version, progress), progress)
+        generation = self._live()
+        embedder = self.platform.embedder_for(generation.embedding)
+        chunks = self._chunk(version, stored, generation, embedder, progress)
+        self._embed(chunks, embedder, progress)
+        self._stage(version, generation, chunks)
+
+    def _stored(self, version: Version) -> StoredText | None:
+        """The text, if it is there already: copied from another version, or parsed by an earlier try."""
+        with self.platform.database.begin() as connection:
+            return versions.stored_text(connection, version.document_id, version.number)
+
+    def _live(self) -> Generation:
+        with self.platform.database.begin() as connection:
+            generation = generations.live(connection)
+        if generation is None:
+            raise Unavailable("there is no index yet; a worker makes it when it starts")
+        return generation
 
     def _version(self, document_id: str, number: int) -> Version:
+        self._document(document_id)
         with self.platform.database.begin() as connection:
             version = versions.get(connection, document_id, number)
-            document = documents.get(connection, document_id)
-        if version is None or document is None:
-            raise ItemSkipped("document_deleted", "the document was deleted before this version was ready")
+        if version is None:
+            raise _deleted()
         return version
+
+    def _document(self, document_id: str) -> Document:
+        with self.platform.database.begin() as connection:
+            document = documents.get(connection, document_id)
+        if document is None:
+            raise _deleted()
+        return document
 
     def _load(self, version: Version, progress: Progress) -> Loaded:
         progress("load", 0, 1)
@@ -88,32 +117,38 @@ class DocumentPath:
             )
         return stored
 
-    def _chunk(self, version: Version, stored: StoredText, progress: Progress) -> list[Chunk]:
+    def _chunk(
+        self, version: Version, stored: StoredText, generation: Generation, embedder: Embedder, progress: Progress
+    ) -> list[Chunk]:
         progress("chunk", 0, 1)
-        settings = self.generation.chunking
+        settings = generation.chunking_of(self._document(version.document_id).space_id)
         return chunk(
             stored,
             title=version.title,
-            count_tokens=self.platform.embedder.count_tokens,
+            count_tokens=embedder.count_tokens,
             max_tokens=settings["max_tokens"],
             min_tokens=settings["min_tokens"],
         )
 
-    def _embed(self, chunks: list[Chunk], progress: Progress) -> None:
+    def _embed(self, chunks: list[Chunk], embedder: Embedder, progress: Progress) -> None:
         batch = self.platform.settings.embedding.batch_size
-        for done in embed_missing(self.platform.database, self.platform.embedder, chunks, batch_size=batch):
+        for done in embed_missing(self.platform.database, embedder, chunks, batch_size=batch):
             progress("embed", done, len(chunks))
 
-    def _stage(self, version: Version, chunks: list[Chunk]) -> None:
+    def _stage(self, version: Version, generation: Generation, chunks: list[Chunk]) -> None:
         staged = [
             StagedChunk(
                 id=chunk_id(version.document_id, version.number, item.ordinal),
                 chunk=item,
                 embedded_hash=embedded_hash(item),
-                terms=pack(document_weights(terms(item.embedded_text))),
+                terms=pack(document_weights(terms(item.embedded_text, generation.analyzer))),
             )
             for item in chunks
         ]
         with self.platform.database.begin() as connection:
-            if versions.mark_staged(connection, version.document_id, version.number):
-                chunk_rows.stage(connection, self.generation.id, version.document_id, version.number, staged)
+            if versions.mark_staged(connection, generation.id, version.document_id, version.number):
+                chunk_rows.stage(connection, generation.id, version.document_id, version.number, staged)
+
+
+def _deleted() -> ItemSkipped:
+    return ItemSkipped("document_deleted", "the document was deleted before this version was ready")

@@ -3,13 +3,14 @@
 import os
 import socket
 import threading
+from functools import partial
 
 import structlog
 
+from ingestion.index.work import IndexWork
 from ingestion.load.sandbox import ParserProcess
 from ingestion.pipeline import DocumentPath
 from ingestion.publish import Publisher
-from ingestion.reconcile import reconcile
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import VersionState
 from kbcore.domain.ids import new_id
@@ -17,7 +18,6 @@ from kbcore.domain.job import Job, JobKind, JobState
 from kbcore.errors import ItemError, ItemFailed, ItemSkipped, Unavailable
 from kbcore.metadata import chunks as chunk_rows
 from kbcore.metadata import jobs, versions
-from kbcore.metadata.generations import Generation
 from kbcore.metadata.jobs import Order
 
 log = structlog.get_logger(__name__)
@@ -32,10 +32,10 @@ class _LetGo(Exception):
 class Workbench:
     """One worker process: runs jobs on any of its threads, each with a parsing process of its own."""
 
-    def __init__(self, platform: Platform, generation: Generation, publisher: Publisher) -> None:
+    def __init__(self, platform: Platform, publisher: Publisher) -> None:
         self.platform = platform
-        self.generation = generation
         self.publisher = publisher
+        self._index = IndexWork(platform, publisher)
         # A restarted container has the host name and pid of the one before: that one's jobs must not seem to be ours.
         self.name = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-8:]}"
         self._stopping = threading.Event()
@@ -111,27 +111,25 @@ class Workbench:
                 assert job.document_id is not None
                 self.publisher.restamp(job.document_id)
                 self._finish(job)
-            case JobKind.RECONCILE:
-                self.platform.vectors.create(self.generation.collection, self.generation.dimension)
-                reconcile(self.platform, self.generation)
+            case _:
+                self._index.run(job, partial(self._progress, job))
                 self._finish(job)
+
+    def _progress(self, job: Job, stage: str, done: int, total: int) -> None:
+        if self._stopping.is_set():
+            raise Unavailable("the worker is going down")
+        with self.platform.database.begin() as connection:
+            order = jobs.progress(connection, job.id, self.name, stage, done, total)
+        if order is Order.CANCEL:
+            raise ItemSkipped(CANCELLED, "cancelled on request")
+        if order is Order.LET_GO:
+            raise _LetGo
 
     def _ingest(self, job: Job) -> None:
         assert job.document_id is not None
         assert job.version is not None
-
-        def progress(stage: str, done: int, total: int) -> None:
-            if self._stopping.is_set():
-                raise Unavailable("the worker is going down")
-            with self.platform.database.begin() as connection:
-                order = jobs.progress(connection, job.id, self.name, stage, done, total)
-            if order is Order.CANCEL:
-                raise ItemSkipped(CANCELLED, "cancelled on request")
-            if order is Order.LET_GO:
-                raise _LetGo
-
-        path = DocumentPath(self.platform, self.generation, self.publisher, self._parser())
-        version = path.run(job.document_id, job.version, progress)
+        path = DocumentPath(self.platform, self.publisher, self._parser())
+        version = path.run(job.document_id, job.version, partial(self._progress, job))
         if version.state is VersionState.INDEXED:
             self._finish(job)
         else:
@@ -150,11 +148,12 @@ class Workbench:
             if job.document_id is not None and job.version is not None:
                 state = VersionState.SKIPPED if skipped else VersionState.FAILED
                 if versions.mark_ended(connection, job.document_id, job.version, state, reason):
-                    chunk_rows.unstage(connection, self.generation.id, job.document_id, job.version)
+                    chunk_rows.unstage(connection, job.document_id, job.version)
             ended = (
                 JobState.CANCELLED if reason.code == CANCELLED else (JobState.SUCCEEDED if skipped else JobState.FAILED)
             )
             jobs.finish(connection, [job.id], ended, stage="skipped" if skipped else "failed", reason=reason)
+        self._index.ended(job, skipped=skipped)
 
     def _stage_of(self, job: Job) -> str:
         with self.platform.database.begin() as connection:

@@ -97,7 +97,8 @@ class VectorStamp:
 class Passage:
     """A chunk that SQL has confirmed this caller may read now; only `kbcore.metadata.passages.confirm` makes these.
 
-    `embedding` is float32[dimension] of unit length; `terms` is packed by `kbcore.language.weights`.
+    `current` = of the version that readers see now. `embedding` is float32[dimension] of unit length; `terms` is packed
+    by `kbcore.language.weights`.
     """
 
     chunk_id: str
@@ -115,5 +116,6 @@ class Passage:
     language: str
     effective_from: datetime | None
     effective_to: datetime | None
+    current: bool = True
     embedding: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     terms: bytes = field(default=b"", repr=False, compare=False)

@@ -6,7 +6,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """One source of an answer. `quote` is exactly characters `start:end` of the stored text of that version."""
+    """One source of an answer. `quote` is exactly characters `start:end` of the stored text of that version.
+
+    `current`: readers saw that version when the answer was given.
+    """
 
     marker: str
     chunk_id: str
@@ -19,6 +22,9 @@ class Citation:
     heading: tuple[str, ...]
     start: int
     end: int
+    effective_from: datetime | None = None
+    effective_to: datetime | None = None
+    current: bool = True
 
 
 @dataclass(frozen=True, slots=True)

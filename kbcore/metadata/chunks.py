@@ -41,7 +41,7 @@ def stage(
     connection: Connection, generation_id: int, document_id: str, version: int, staged: Sequence[StagedChunk]
 ) -> None:
     """Write a version's chunks, invisible until published. Replaces what an earlier try staged."""
-    unstage(connection, generation_id, document_id, version)
+    unstage(connection, document_id, version)
     if not staged:
         return
     connection.execute(
@@ -80,18 +80,14 @@ def stage(
     )
 
 
-def unstage(connection: Connection, generation_id: int, document_id: str, version: int) -> None:
-    """Remove the chunks of a version that was never published."""
-    placed = sa.select(version_chunks.c.chunk_id).where(
-        version_chunks.c.generation_id == generation_id,
-        version_chunks.c.document_id == document_id,
-        version_chunks.c.version == version,
+def unstage(connection: Connection, document_id: str, version: int) -> None:
+    """Remove the chunks of a version that was never published, of whatever generation."""
+    placed = sa.select(version_chunks.c.generation_id, version_chunks.c.chunk_id).where(
+        version_chunks.c.document_id == document_id, version_chunks.c.version == version
     )
     # Deleting a row deletes its places (ON DELETE CASCADE).
     connection.execute(
-        chunks.delete().where(
-            chunks.c.generation_id == generation_id, chunks.c.id.in_(placed), chunks.c.valid_from.is_(None)
-        )
+        chunks.delete().where(sa.tuple_(chunks.c.generation_id, chunks.c.id).in_(placed), chunks.c.valid_from.is_(None))
     )
 
 

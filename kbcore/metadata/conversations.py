@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,7 +58,7 @@ def add_turn(connection: Connection, turn: Turn, named: Sequence[str] = ()) -> N
             conversation_id=turn.conversation_id,
             question=turn.question,
             answer=turn.answer,
-            citations={"cited": [asdict(citation) for citation in turn.citations], "named": list(named)},
+            citations={"cited": [_stored(citation) for citation in turn.citations], "named": list(named)},
             abstained=turn.abstained,
             reason=turn.reason,
             model=turn.model,
@@ -116,8 +117,23 @@ def add_feedback(
 
 
 def _turn(row: Mapping[str, Any]) -> Turn:
-    cited = tuple(Citation(**{**item, "heading": tuple(item["heading"])}) for item in row["citations"]["cited"])
+    cited = tuple(_citation(item) for item in row["citations"]["cited"])
     return Turn(**{**row, "citations": cited})
+
+
+def _stored(citation: Citation) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(citation).items()
+    }
+
+
+def _citation(stored: Mapping[str, Any]) -> Citation:
+    dates = {
+        name: datetime.fromisoformat(stored[name])
+        for name in ("effective_from", "effective_to")
+        if stored.get(name) is not None
+    }
+    return Citation(**{**stored, "heading": tuple(stored["heading"]), **dates})
 
 
 def _documents(stored: Mapping[str, Any]) -> frozenset[str]:

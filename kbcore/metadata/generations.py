@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from kbcore.language.analyzer import DEFAULT_ANALYZER
-from kbcore.metadata.tables import chunks, documents, generations, term_counts
+from kbcore.metadata.tables import chunks, documents, embeddings, epoch, evaluations, generations, term_counts
 
 
 class GenerationState(StrEnum):
@@ -117,7 +117,9 @@ def insert_live(
 ) -> Generation:
     """Make the first generation, live at once. Raises `IntegrityError` if there is a live one."""
     new = NewGeneration(embedding, dimension, chunking, {})
-    generation_id = _insert(connection, prefix, new, GenerationState.LIVE, live_at=sa.func.now(), ready_at=sa.func.now())
+    generation_id = _insert(
+        connection, prefix, new, GenerationState.LIVE, live_at=sa.func.now(), ready_at=sa.func.now()
+    )
     return _known(connection, generation_id)
 
 
@@ -162,11 +164,32 @@ def switch_live(connection: Connection, old: Generation, new: Generation, epoch:
     )
 
 
+def gate_passed(connection: Connection, generation: Generation) -> bool | None:
+    """Whether a generation's newest evaluation passed its gate; None if it has no gate, False if there is none yet."""
+    if generation.gate is None:
+        return None
+    query = sa.select(evaluations.c.passed).where(evaluations.c.id == generation.evaluation_id)
+    return bool(connection.execute(query).scalar_one_or_none())
+
+
+def behind(connection: Connection) -> bool:
+    """True if a generation that follows the live one has not taken over all that is published."""
+    present = sa.select(epoch.c.value).scalar_subquery()
+    query = sa.exists().where(generations.c.state.in_(FOLLOWING), generations.c.built_through < present)
+    return bool(connection.execute(sa.select(query)).scalar_one())
+
+
 def forget_rows(connection: Connection, generation_id: int) -> None:
-    """Remove a generation's chunks, places and statistics; its row stays as history."""
+    """Remove a generation's chunks, places and statistics, and vectors of a model that no kept generation uses.
+
+    Its row stays as history.
+    """
     connection.execute(chunks.delete().where(chunks.c.generation_id == generation_id))
     connection.execute(term_counts.delete().where(term_counts.c.generation_id == generation_id))
     update(connection, generation_id, rows=0)
+    used = sa.select(generations.c.embedding).where(generations.c.state.in_(KEPT))
+    mine = sa.select(generations.c.embedding).where(generations.c.id == generation_id)
+    connection.execute(embeddings.delete().where(embeddings.c.model.in_(mine), embeddings.c.model.not_in(used)))
 
 
 def documents_in(connection: Connection, generation_id: int) -> int:
@@ -180,9 +203,7 @@ def space_ids(connection: Connection) -> list[str]:
     return list(connection.execute(sa.select(documents.c.space_id).distinct()).scalars())
 
 
-def _insert(
-    connection: Connection, prefix: str, new: NewGeneration, state: GenerationState, **values: object
-) -> int:
+def _insert(connection: Connection, prefix: str, new: NewGeneration, state: GenerationState, **values: object) -> int:
     number = int(connection.execute(sa.select(sa.func.nextval("generations_id_seq"))).scalar_one())
     connection.execute(
         generations.insert().values(

@@ -27,6 +27,11 @@ _FROM = """
     FROM chunks c JOIN documents d ON d.id = c.document_id JOIN spaces s ON s.id = d.space_id
 """
 _EXPECTED = sa.text(f"SELECT {_STAMP} {_FROM} WHERE c.generation_id = :generation AND c.valid_from IS NOT NULL")
+_DOCUMENT_STAMPS = sa.text("""
+    SELECT d.id, d.key AS document_key, s.key AS space_key, COALESCE(d.own_policy_id, s.policy_id) AS policy_id,
+        d.classification AS level, 0 AS valid_from, 0 AS valid_to
+    FROM documents d JOIN spaces s ON s.id = d.space_id WHERE d.id = ANY(:documents)
+""")
 _COUNT = sa.text("SELECT count(*) FROM chunks WHERE generation_id = :generation AND valid_from IS NOT NULL")
 _FULL = sa.text(f"""
     SELECT {_STAMP}, e.vector, c.terms {_FROM}
@@ -51,6 +56,12 @@ def full(connection: Connection, generation_id: int, model: str, ids: Collection
     """Rows with everything that is needed to write them again."""
     rows = connection.execute(_FULL, {"generation": generation_id, "model": model, "ids": list(ids)})
     return [IndexRow(row.chunk_id, _stamp(row), row.vector, row.terms) for row in rows]
+
+
+def document_stamps(connection: Connection, document_ids: Collection[str]) -> dict[str, VectorStamp]:
+    """What each document's rows are stamped with now, by document id; the epochs are those of no row (0)."""
+    rows = connection.execute(_DOCUMENT_STAMPS, {"documents": list(document_ids)})
+    return {row.id: _stamp(row) for row in rows}
 
 
 def _stamp(row: Row[tuple[object, ...]]) -> VectorStamp:

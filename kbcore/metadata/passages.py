@@ -1,7 +1,6 @@
 """The check: which of the rows that the vector index named this person may read now, as SQL has them."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import numpy as np
 import sqlalchemy as sa
@@ -11,30 +10,31 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from kbcore.domain.chunk import Passage
 from kbcore.domain.document import Classification
 from kbcore.metadata.access import PRINCIPALS_CTE, READABLE
-from kbcore.metadata.standpoint import LiveIndex
+from kbcore.metadata.in_force import AT_EPOCH, in_force
+from kbcore.metadata.standpoint import Index, Standpoint
 
 # Who may read is resolved afresh in this statement, not taken from the search's start. The narrowing is repeated here,
-# for the index may be wrong about that, too. Effective dates are compared with the time that the search is about.
+# for the index may be wrong about that, too. A hit stands if the version in force places it.
 # `hits` is materialised, so that the cost is that of the hits, not of the library.
 _CONFIRM = sa.text(f"""
     WITH RECURSIVE {PRINCIPALS_CTE},
     hits AS MATERIALIZED (
         SELECT id, document_id, text, language, terms, embedded_hash FROM chunks
-        WHERE generation_id = :generation_id AND id = ANY(:chunk_ids) AND valid_from <= :epoch AND valid_to > :epoch
+        WHERE generation_id = :generation_id AND id = ANY(:chunk_ids) AND valid_from <= :epoch
+            AND (valid_to > :epoch OR :history)
     )
     SELECT DISTINCT ON (c.id) c.id, d.id AS document_id, v.number,
         CASE WHEN v.number = d.version THEN d.title ELSE v.title END AS title, s.name AS space, c.text, p.page,
-        p.heading, p.start, p.end, d.classification, c.language, d.effective_from, d.effective_to, c.terms, e.vector
+        p.heading, p.start, p.end, d.classification, c.language, v.effective_from, v.effective_to,
+        v.number = d.version AS current, c.terms, e.vector
     FROM hits c
     JOIN documents d ON d.id = c.document_id
     JOIN spaces s ON s.id = d.space_id
-    JOIN versions v ON v.document_id = d.id AND v.valid_from <= :epoch AND v.valid_to > :epoch
+    JOIN LATERAL ({in_force(published=AT_EPOCH, at=":at")}) v ON true
     JOIN version_chunks p ON p.generation_id = :generation_id AND p.chunk_id = c.id AND p.document_id = d.id
         AND p.version = v.number
     LEFT JOIN embeddings e ON e.model = :embedding AND e.text_hash = c.embedded_hash
     WHERE {READABLE}
-        AND (d.effective_from IS NULL OR d.effective_from <= COALESCE(:at, now()))
-        AND (d.effective_to IS NULL OR d.effective_to > COALESCE(:at, now()))
         AND (CAST(:language AS text) IS NULL OR c.language = :language)
         AND (:space_keys IS NULL OR s.key = ANY(:space_keys))
         AND (:document_keys IS NULL OR d.key = ANY(:document_keys))
@@ -58,18 +58,16 @@ def confirm(
     user_id: str,
     chunk_ids: Sequence[str],
     *,
-    index: LiveIndex,
-    epoch: int,
-    at: datetime | None = None,
+    index: Index,
+    standpoint: Standpoint,
     language: str | None = None,
-    space_keys: frozenset[int] | None = None,
-    document_keys: frozenset[int] | None = None,
 ) -> list[Passage]:
-    """The passages among `chunk_ids` that this user may read now and that stood at `epoch`, in one statement.
+    """The passages among `chunk_ids` that this user may read now and that stand at the standpoint, in one statement.
 
-    In any order, each once. Rows that are invented, foreign, closed, deleted, or not in force at `at` (None = now) are
+    In any order, each once. Rows that are invented, foreign, closed, deleted, or of a version that is not in force are
     left out without a word. `Passage.embedding` is float32[dimension]; None where the vector is not stored.
     """
+    space_keys, document_keys = standpoint.space_keys, standpoint.document_keys
     rows = connection.execute(
         _CONFIRM,
         {
@@ -77,8 +75,10 @@ def confirm(
             "chunk_ids": list(chunk_ids),
             "generation_id": index.id,
             "embedding": index.embedding,
-            "epoch": epoch,
-            "at": at,
+            "epoch": standpoint.epoch,
+            "history": standpoint.history,
+            "dated": standpoint.dated,
+            "at": standpoint.at,
             "language": language,
             "space_keys": None if space_keys is None else list(space_keys),
             "document_keys": None if document_keys is None else list(document_keys),
@@ -110,6 +110,7 @@ def _passage(row: sa.Row[tuple[object, ...]]) -> Passage:
         language=row.language,
         effective_from=row.effective_from,
         effective_to=row.effective_to,
+        current=row.current,
         embedding=None if row.vector is None else np.frombuffer(row.vector, dtype="<f4"),
         terms=row.terms,
     )

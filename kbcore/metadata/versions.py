@@ -108,10 +108,19 @@ def stored_text(connection: Connection, document_id: str, number: int) -> Stored
             versions.c.document_id == document_id, versions.c.number == number
         )
     ).one_or_none()
-    if row is None or row.text is None:
-        return None
-    outline = tuple(Span(ElementKind(kind), start, end, page, depth) for kind, start, end, page, depth in row.outline)
-    return StoredText(row.text, outline)
+    return None if row is None or row.text is None else _stored(row)
+
+
+def published_texts(connection: Connection, document_id: str) -> list[tuple[Version, StoredText]]:
+    """Every version that was ever published and has not been purged, with its text, oldest first."""
+    rows = connection.execute(
+        sa.select(versions)
+        .where(
+            versions.c.document_id == document_id, versions.c.valid_from.is_not(None), versions.c.text.is_not(None)
+        )
+        .order_by(versions.c.number)
+    )
+    return [(_version(row), _stored(row)) for row in rows]
 
 
 def store_text(
@@ -142,9 +151,16 @@ def store_text(
     )
 
 
-def mark_staged(connection: Connection, document_id: str, number: int) -> bool:
-    """Say that a pending version's chunks are embedded and wait for publication; False if it is not pending."""
-    return _move(connection, document_id, number, (VersionState.PENDING,), state=VersionState.STAGED)
+def mark_staged(connection: Connection, generation_id: int, document_id: str, number: int) -> bool:
+    """Say that a pending version's chunks of this generation wait for publication; False if it is not pending."""
+    return _move(
+        connection,
+        document_id,
+        number,
+        (VersionState.PENDING,),
+        state=VersionState.STAGED,
+        staged_in=generation_id,
+    )
 
 
 def mark_ended(connection: Connection, document_id: str, number: int, state: VersionState, reason: ItemError) -> bool:
@@ -205,11 +221,17 @@ def _move(
     return result.rowcount == 1
 
 
+def _stored(row: Row[tuple[object, ...]]) -> StoredText:
+    outline = tuple(Span(ElementKind(kind), start, end, page, depth) for kind, start, end, page, depth in row.outline)
+    return StoredText(row.text, outline)
+
+
 def _version(row: Row[tuple[object, ...]]) -> Version:
+    values = {name: value for name, value in row._mapping.items() if name not in ("text", "outline")}
     typed = {
         "state": VersionState(row.state),
         "origin": Origin(row.origin),
         "replaces": Replaces(row.replaces),
         "tags": tuple(row.tags),
     }
-    return Version(**{**row._mapping, **typed})
+    return Version(**{**values, **typed})

@@ -29,6 +29,7 @@ class VectorRow:
 class VectorFilter:
     """What a search may return. `scope` and `epoch` are required: no search runs without permission and version.
 
+    `history` also returns rows that had been closed by `epoch`: SQL then says which of them were in force when.
     `space_keys` and `document_keys` narrow further; None = no narrowing, an empty set = nothing matches.
     """
 
@@ -36,6 +37,7 @@ class VectorFilter:
     epoch: int
     space_keys: frozenset[int] | None = None
     document_keys: frozenset[int] | None = None
+    history: bool = False
 
     @property
     def matches_nothing(self) -> bool:
@@ -47,7 +49,8 @@ class VectorFilter:
         return (
             stamp.policy_id in self.scope.policy_ids
             and stamp.level <= self.scope.clearance
-            and stamp.valid_from <= self.epoch < stamp.valid_to
+            and stamp.valid_from <= self.epoch
+            and (self.history or self.epoch < stamp.valid_to)
             and (self.space_keys is None or stamp.space_key in self.space_keys)
             and (self.document_keys is None or stamp.document_key in self.document_keys)
         )

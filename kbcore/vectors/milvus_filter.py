@@ -29,8 +29,9 @@ def readable(where: VectorFilter) -> str:
         _one_of(POLICY, where.scope.policy_ids),
         f"{LEVEL} <= {_integer(where.scope.clearance)}",
         f"{VALID_FROM} <= {_integer(where.epoch)}",
-        f"{VALID_TO} > {_integer(where.epoch)}",
     ]
+    if not where.history:
+        parts.append(f"{VALID_TO} > {_integer(where.epoch)}")
     if where.space_keys is not None:
         parts.append(_one_of(SPACE, where.space_keys))
     if where.document_keys is not None:

@@ -1,6 +1,7 @@
 """What an answer is, and the events that make it up as it is written."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from kbcore.domain.conversation import Citation
 from kbcore.llm.interface import Usage
@@ -27,7 +28,8 @@ class Answer:
     """The last event: the whole answer.
 
     `reason` says why there is none (`abstained`), or that it was cut short. `named` are the ids of documents that an
-    abstention names as the closest. `finish_reason` is `stop` or `length`.
+    abstention names as the closest. `finish_reason` is `stop` or `length`. `as_of` is the moment asked about, None for
+    the present.
     """
 
     text: str
@@ -40,6 +42,7 @@ class Answer:
     usage: Usage
     finish_reason: str = "stop"
     named: tuple[str, ...] = ()
+    as_of: datetime | None = None
 
 
 Event = Retrieved | Said | Answer

@@ -7,7 +7,7 @@ from kbcore.domain.chunk import Passage
 from kbcore.domain.principal import Caller
 from kbcore.language.weights import packed_coverage
 from kbcore.metadata.passages import confirm
-from kbcore.metadata.standpoint import LiveIndex, Standpoint
+from kbcore.metadata.standpoint import Index, Standpoint
 from kbcore.observability.metrics import search_hits_refused
 from services.query.found import Candidates, QueryVectors
 from services.query.request import SearchRequest
@@ -17,7 +17,7 @@ def check(
     platform: Platform,
     caller: Caller,
     request: SearchRequest,
-    index: LiveIndex,
+    index: Index,
     standpoint: Standpoint,
     found: Candidates,
 ) -> list[Passage]:
@@ -30,11 +30,8 @@ def check(
             caller.user_id,
             found.chunk_ids,
             index=index,
-            epoch=standpoint.epoch,
-            at=request.as_of,
+            standpoint=standpoint,
             language=request.narrowing.language,
-            space_keys=standpoint.space_keys,
-            document_keys=standpoint.document_keys,
         )
     search_hits_refused.inc(len(found.chunk_ids) - len(passages))
     return passages

@@ -76,5 +76,8 @@ class Citer:
                 heading=passage.heading,
                 start=passage.start + span.start,
                 end=passage.start + span.end,
+                effective_from=passage.effective_from,
+                effective_to=passage.effective_to,
+                current=passage.current,
             )
         return self._citations[key]

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from kbcore.domain.chunk import Passage
-from kbcore.metadata.standpoint import Standpoint
+from kbcore.metadata.standpoint import AsOf, Standpoint
 from kbcore.vectors.interface import Vector
 
 
@@ -56,5 +55,5 @@ class Found:
 
     ranked: tuple[Ranked, ...]
     standpoint: Standpoint
-    as_of: datetime | None
+    as_of: AsOf
     took: Timings = field(compare=False)

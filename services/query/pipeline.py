@@ -23,7 +23,7 @@ from services.query.rank import rank
 from services.query.request import AskRequest, Mode, SearchRequest
 from services.query.rerank import rerank
 from services.query.respond import abstain, respond
-from services.query.retrieve import analyse, candidates, stand, weigh
+from services.query.retrieve import analyse, candidates, embed, stand, weigh
 from services.query.rewrite import rewrite
 
 
@@ -42,11 +42,11 @@ def search(platform: Platform, caller: Caller, request: SearchRequest) -> Found:
             code="query_too_long",
         )
     clock = _Clock()
-    dense = None if request.mode is Mode.KEYWORD else platform.embedder.embed_query(request.query)
+    words = {} if request.mode is Mode.DENSE else analyse(request.query)
+    standpoint = stand(platform, caller, words, request)
+    clock.lap("search")
+    query = QueryVectors(embed(platform, standpoint, request), weigh(words, standpoint))
     clock.lap("embed")
-    words = [] if request.mode is Mode.DENSE else analyse(request.query)
-    standpoint = stand(platform, caller, words, request.narrowing, request.as_of)
-    query = QueryVectors(dense, weigh(words, standpoint))
     passages = _confirmed(platform, caller, request, standpoint, query, clock)
     keyword = keyword_scores(passages, query)
     ranked = rank(passages, dense_scores(passages, query), keyword, request.mode, settings)

@@ -1,10 +1,9 @@
 """What is asked of the question path."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 
-from kbcore.metadata.standpoint import Narrowing
+from kbcore.metadata.standpoint import PRESENT, AsOf, Narrowing
 
 
 class Mode(StrEnum):
@@ -17,14 +16,18 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A search. `as_of` asks for the state of the documents at that time; rights are always today's."""
+    """A search. `as_of` asks for another state of the documents than the present one; rights are always today's.
+
+    `generation_id` searches that index generation instead of the live one: for judging it before it goes live.
+    """
 
     query: str
     top_k: int
     mode: Mode = Mode.HYBRID
     narrowing: Narrowing = field(default_factory=Narrowing)
-    as_of: datetime | None = None
+    as_of: AsOf = PRESENT
     rerank: bool = True
+    generation_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class AskRequest:
 
     question: str
     narrowing: Narrowing = field(default_factory=Narrowing)
-    as_of: datetime | None = None
+    as_of: AsOf = PRESENT
     model: str | None = None
     history: tuple[tuple[str, str], ...] = ()
     temperature: float = 0.0

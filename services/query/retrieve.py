@@ -3,55 +3,61 @@
 Nothing found here is believed: `services.query.check` decides.
 """
 
-from datetime import datetime
-
 from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
-from kbcore.errors import Unavailable
-from kbcore.language.analyzer import terms
+from kbcore.language.analyzer import ANALYZERS, terms
 from kbcore.language.weights import query_weights, term_id
-from kbcore.metadata.standpoint import LiveIndex, Narrowing, Standpoint, take_standpoint
-from kbcore.vectors.interface import VectorFilter, VectorHit, VectorStore
+from kbcore.metadata.standpoint import Index, Standpoint, take_standpoint
+from kbcore.vectors.interface import Vector, VectorFilter, VectorHit, VectorStore
 from services.query.found import Candidates, QueryVectors
-from services.query.request import Mode
+from services.query.request import Mode, SearchRequest
+
+Words = dict[str, list[str]]
+"""A question's terms by analyzer; each term once, in order."""
 
 
-def stand(
-    platform: Platform, caller: Caller, words: list[str], narrowing: Narrowing, as_of: datetime | None
-) -> Standpoint:
-    """Read rights, epoch, live index, filters and corpus statistics in one statement.
+def stand(platform: Platform, caller: Caller, words: Words, request: SearchRequest) -> Standpoint:
+    """Read rights, epoch, index, filters and corpus statistics in one statement.
 
-    Raises `NotFound("space")` for a named space that the caller cannot see, and `Unavailable` if the index was built
-    with another embedding model than the one that is configured: their vectors cannot be compared.
+    Raises `NotFound` for a named space or snapshot that the caller cannot see.
     """
+    ids = {term_id(word) for each in words.values() for word in each}
     with platform.database.statement() as connection:
-        standpoint = take_standpoint(connection, caller.user_id, narrowing, [term_id(word) for word in words], as_of)
-    index = standpoint.index
-    if index is not None and index.embedding != platform.embedder.name:
-        raise Unavailable(
-            f"the index was built with the embedding model {index.embedding}, but {platform.embedder.name} is "
-            "configured: set [embedding] back, or re-index with the new model",
-            code="embedding_mismatch",
+        return take_standpoint(
+            connection, caller.user_id, request.narrowing, sorted(ids), request.as_of, request.generation_id
         )
-    return standpoint
 
 
-def weigh(words: list[str], standpoint: Standpoint) -> dict[int, float]:
+def embed(platform: Platform, standpoint: Standpoint, request: SearchRequest) -> Vector | None:
+    """The question's vector, float32[dimension], by the model that built the index; None if no dense leg is asked for.
+
+    Raises `Unavailable` if that model is not configured any more: vectors of two models cannot be compared.
+    """
+    if standpoint.index is None or request.mode is Mode.KEYWORD:
+        return None
+    return platform.embedder_for(standpoint.index.embedding).embed_query(request.query)
+
+
+def weigh(words: Words, standpoint: Standpoint) -> dict[int, float]:
     """The question's terms with their share of its IDF; empty if it has no terms."""
-    rows = 0 if standpoint.index is None else standpoint.index.rows
-    return query_weights(words, standpoint.rows_with_term, rows) if words else {}
+    index = standpoint.index
+    if index is None or not words.get(index.analyzer):
+        return {}
+    return query_weights(words[index.analyzer], standpoint.rows_with_term, index.rows)
 
 
-def analyse(query: str) -> list[str]:
-    """The question's terms, tokenised as documents are; each once, in order."""
-    return list(dict.fromkeys(terms(query)))
+def analyse(query: str) -> Words:
+    """The question's terms, tokenised as documents are, by every analyzer that an index may have been built with."""
+    return {analyzer: list(dict.fromkeys(terms(query, analyzer))) for analyzer in ANALYZERS}
 
 
 def candidates(
-    vectors: VectorStore, index: LiveIndex, standpoint: Standpoint, query: QueryVectors, mode: Mode, limit: int
+    vectors: VectorStore, index: Index, standpoint: Standpoint, query: QueryVectors, mode: Mode, limit: int
 ) -> Candidates:
     """Ask each leg that `mode` names for `limit` rows; the permission and epoch filter is inside each search."""
-    where = VectorFilter(standpoint.scope, standpoint.epoch, standpoint.space_keys, standpoint.document_keys)
+    where = VectorFilter(
+        standpoint.scope, standpoint.epoch, standpoint.space_keys, standpoint.document_keys, standpoint.history
+    )
     if where.matches_nothing:
         return Candidates((), more=False)
     legs: list[list[VectorHit]] = []

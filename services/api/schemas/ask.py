@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kbcore.domain.conversation import Citation, Conversation, Turn
 from kbcore.llm.interface import Usage
-from services.api.schemas.names import Text
-from services.api.schemas.search import Filters, SourceRef, parse_as_of
+from services.api.schemas.names import Moment, Text
+from services.api.schemas.search import AS_OF, EFFECTIVE_AT, Filters, SourceRef, parse_as_of
 from services.query.answer import Answer, Retrieved
 from services.query.found import Ranked
 from services.query.request import AskRequest
@@ -25,7 +25,8 @@ class AskBody(BaseModel):
     conversation_id: Text | None = Field(None, description="Continue this conversation; null = begin a new one.")
     spaces: list[Text] | None = Field(None, max_length=200, description="Ids or names of spaces; null = all.")
     filters: Filters = Filters()
-    as_of: str | None = Field(None, description="An RFC 3339 time, or `snapshot:NAME`.")
+    as_of: Text | None = Field(None, description=AS_OF)
+    effective_at: Moment | None = Field(None, description=EFFECTIVE_AT)
     model: str | None = Field(None, description="An id of `/v1/models`; null or `zhiku` = routing decides.")
     stream: bool = Field(False, description="Answer as server-sent events.")
 
@@ -34,7 +35,7 @@ class AskBody(BaseModel):
         return AskRequest(
             question=self.question,
             narrowing=self.filters.narrowing(self.spaces),
-            as_of=parse_as_of(self.as_of),
+            as_of=parse_as_of(self.as_of, self.effective_at),
             model=self.model,
             history=history,
         )
@@ -50,6 +51,9 @@ class CitationOut(BaseModel):
     title: str
     quote: str = Field(description="Exactly characters `source.start:source.end` of the stored text of that version.")
     source: SourceRef
+    effective_from: datetime | None = Field(description="From when that version is in force; null = always.")
+    effective_to: datetime | None
+    current: bool = Field(description="Whether readers saw that version when the answer was given.")
 
     @classmethod
     def of(cls, citation: Citation) -> Self:
@@ -68,6 +72,9 @@ class CitationOut(BaseModel):
                 start=citation.start,
                 end=citation.end,
             ),
+            effective_from=citation.effective_from,
+            effective_to=citation.effective_to,
+            current=citation.current,
         )
 
 
@@ -99,6 +106,7 @@ class AskAnswer(BaseModel):
     model: str = Field(description="What wrote the answer.")
     routed_because: str
     epoch: int
+    as_of: datetime | None = Field(description="The moment whose state was asked about; null = the present.")
     usage: UsageOut
     trace_id: str
 
@@ -114,6 +122,7 @@ class AskAnswer(BaseModel):
             model=answer.model,
             routed_because=answer.routed_because,
             epoch=answer.epoch,
+            as_of=answer.as_of,
             usage=UsageOut.of(answer.usage),
             trace_id=trace_id,
         )

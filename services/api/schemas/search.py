@@ -6,25 +6,37 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from kbcore.errors import Unprocessable
-from kbcore.metadata.standpoint import Narrowing
-from services.api.schemas.names import Text, in_utc
+from kbcore.metadata.standpoint import AsOf, Narrowing
+from services.api.schemas.names import Moment, Text, in_utc
 from services.query.found import Found, Ranked
 from services.query.request import Mode, SearchRequest
 
 SNAPSHOT_PREFIX = "snapshot:"
+EPOCH_PREFIX = "epoch:"
+_MAX_EPOCH_DIGITS = 18
+
+AS_OF = "An RFC 3339 time, `snapshot:NAME`, or `epoch:N` (an answer's `epoch`): the documents as they were then."
+EFFECTIVE_AT = (
+    "What was, or will be, in force then, as far as is known now (or was known at `as_of`): for rules with dates."
+)
 
 
-def parse_as_of(value: str | None) -> datetime | None:
-    """A time out of `as_of`. Raises `Unprocessable` for anything else, naming what is accepted."""
+def parse_as_of(value: str | None, effective_at: datetime | None = None) -> AsOf:
+    """What `as_of` names. Raises `Unprocessable` (`invalid_as_of`) for anything else, naming what is accepted."""
     if value is None:
-        return None
+        return AsOf(effective_at=effective_at)
     if value.startswith(SNAPSHOT_PREFIX):
-        raise Unprocessable("named snapshots are not available yet: give `as_of` a time", code="snapshots_unavailable")
+        return AsOf(snapshot=value.removeprefix(SNAPSHOT_PREFIX), effective_at=effective_at)
+    epoch = value.removeprefix(EPOCH_PREFIX)
+    if epoch != value and epoch.isascii() and epoch.isdecimal() and len(epoch) <= _MAX_EPOCH_DIGITS:
+        return AsOf(epoch=int(epoch), effective_at=effective_at)
     try:
-        return in_utc(datetime.fromisoformat(value))
+        return AsOf(time=in_utc(datetime.fromisoformat(value)), effective_at=effective_at)
     except ValueError:
         raise Unprocessable(
-            "`as_of` must be an RFC 3339 time with an offset, such as 2026-03-01T00:00:00Z", code="invalid_as_of"
+            "`as_of` must be an RFC 3339 time with an offset, such as 2026-03-01T00:00:00Z, or `snapshot:NAME`, or "
+            "`epoch:N`",
+            code="invalid_as_of",
         ) from None
 
 
@@ -61,9 +73,8 @@ class SearchBody(BaseModel):
     mode: Mode = Field(Mode.HYBRID, description="Which legs search: both, vectors only, or keywords only.")
     spaces: list[Text] | None = Field(None, max_length=200, description="Ids or names of spaces; null = all.")
     filters: Filters = Filters()
-    as_of: str | None = Field(
-        None, description="An RFC 3339 time, or `snapshot:NAME`: search the documents as they were then."
-    )
+    as_of: Text | None = Field(None, description=AS_OF)
+    effective_at: Moment | None = Field(None, description=EFFECTIVE_AT)
     rerank: bool = Field(True, description="Let the reranker, if one is configured, reorder the results.")
 
     def request(self, max_top_k: int) -> SearchRequest:
@@ -75,7 +86,7 @@ class SearchBody(BaseModel):
             top_k=self.top_k,
             mode=self.mode,
             narrowing=self.filters.narrowing(self.spaces),
-            as_of=parse_as_of(self.as_of),
+            as_of=parse_as_of(self.as_of, self.effective_at),
             rerank=self.rerank,
         )
 
@@ -114,6 +125,7 @@ class Result(BaseModel):
     language: str
     effective_from: datetime | None
     effective_to: datetime | None
+    current: bool = Field(description="Of the version that readers see now; false for one that has been replaced.")
 
     @classmethod
     def of(cls, item: Ranked) -> Self:
@@ -139,6 +151,7 @@ class Result(BaseModel):
             language=passage.language,
             effective_from=passage.effective_from,
             effective_to=passage.effective_to,
+            current=passage.current,
         )
 
 
@@ -156,7 +169,7 @@ class SearchAnswer(BaseModel):
 
     results: list[Result]
     epoch: int = Field(description="The publication whose state was searched.")
-    as_of: datetime | None
+    as_of: datetime | None = Field(description="The moment whose state was searched; null = the present.")
     index: str | None = Field(description="Embedding model and index generation; null before the first publication.")
     took_ms: Took
     trace_id: str
@@ -168,7 +181,7 @@ class SearchAnswer(BaseModel):
         return cls(
             results=[Result.of(item) for item in found.ranked],
             epoch=found.standpoint.epoch,
-            as_of=found.as_of,
+            as_of=None if found.as_of.present else found.standpoint.at,
             index=None if index is None else index.label,
             took_ms=Took(
                 total=round(took.total, 2),

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import structlog
 
 from ingestion.publish import vector_row
+from sqlalchemy import Connection
+
 from kbcore.bootstrap import Platform
 from kbcore.metadata import index_rows, publications
 from kbcore.metadata.database import PUBLISH_LOCK
-from kbcore.metadata.generations import Generation
+from kbcore.metadata.generations import Generation, GenerationState
 
 log = structlog.get_logger(__name__)
 
@@ -36,29 +38,35 @@ def reconcile(platform: Platform, generation: Generation) -> Repair:
 
     Holds the publish lock; embeds nothing. Also rebuilds an empty collection.
     """
-    store, collection = platform.vectors, generation.collection
     with platform.database.lock(PUBLISH_LOCK) as connection:
         assert connection is not None
+        return reconcile_locked(platform, generation, connection)
+
+
+def reconcile_locked(platform: Platform, generation: Generation, connection: Connection) -> Repair:
+    """`reconcile` by a caller that holds the publish lock on `connection`."""
+    store, collection = platform.vectors, generation.collection
+    with connection.begin():
+        expected = dict(index_rows.expected(connection, generation.id))
+    foreign: list[str] = []
+    wrong = dict(expected)
+    for chunk_id, stamp in store.scan(collection):
+        if chunk_id not in expected:
+            foreign.append(chunk_id)
+        elif expected[chunk_id] == stamp:
+            del wrong[chunk_id]
+    for ids in _batches(wrong):
         with connection.begin():
-            expected = dict(index_rows.expected(connection, generation.id))
-        foreign: list[str] = []
-        wrong = dict(expected)
-        for chunk_id, stamp in store.scan(collection):
-            if chunk_id not in expected:
-                foreign.append(chunk_id)
-            elif expected[chunk_id] == stamp:
-                del wrong[chunk_id]
-        for ids in _batches(wrong):
-            with connection.begin():
-                rows = index_rows.full(connection, generation.id, generation.embedding, ids)
-            store.upsert(collection, [vector_row(row) for row in rows])
-        for ids in _batches(foreign):
-            store.delete(collection, ids)
+            rows = index_rows.full(connection, generation.id, generation.embedding, ids)
+        store.upsert(collection, [vector_row(row) for row in rows])
+    for ids in _batches(foreign):
+        store.delete(collection, ids)
+    if generation.state is GenerationState.LIVE:
         with connection.begin():
             publications.undone(connection)
-        if wrong or foreign:
-            store.flush(collection)
-            log.warning("repaired the vector index", written=len(wrong), removed=len(foreign))
+    if wrong or foreign:
+        store.flush(collection)
+        log.warning("repaired the vector index", written=len(wrong), removed=len(foreign))
     return Repair(written=len(wrong), removed=len(foreign))
 
 

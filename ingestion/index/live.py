@@ -1,28 +1,33 @@
 """The live index generation: made once, checked at every start."""
 
+import structlog
 from sqlalchemy import Connection
 
 from kbcore.bootstrap import Platform
-from kbcore.errors import ConfigurationError
+from kbcore.errors import ConfigurationError, Unavailable
 from kbcore.metadata import generations
 from kbcore.metadata.database import PUBLISH_LOCK
 from kbcore.metadata.generations import Generation
+
+log = structlog.get_logger(__name__)
 
 
 def ensure_live(platform: Platform) -> Generation:
     """The live generation, with its collection loaded; the first call on new data makes it.
 
-    Raises `ConfigurationError` if it was built with another embedding model than the one configured.
+    Raises `ConfigurationError` if the embedding model that it was built with is not configured any more. If it is, but
+    is no longer the one in `[embedding]`, the index stays as it is until somebody re-indexes.
     """
     with platform.database.lock(PUBLISH_LOCK) as connection:
         assert connection is not None
         with connection.begin():
             generation = generations.live(connection) or _first(platform, connection)
+        try:
+            platform.embedder_for(generation.embedding)
+        except Unavailable as error:
+            raise ConfigurationError(f"setting embedding: {error.detail}") from None
         if generation.embedding != platform.embedder.name:
-            raise ConfigurationError(
-                f"setting embedding.kind: the index was built with {generation.embedding}, the configured model is "
-                f"{platform.embedder.name}; set the former again"
-            )
+            log.warning("re-index to use the configured embedding model", index=generation.embedding)
         platform.vectors.create(generation.collection, generation.dimension)
         platform.vectors.load(generation.collection)
     return generation
