@@ -15,6 +15,8 @@ from kbcore.metadata.tables import jobs
 
 _COLUMNS = [jobs.c[field.name] for field in fields(Job)]
 _FINAL = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+_FOUND_IN_SQL = (JobKind.EVALUATE,)
+"""Kinds that `claim_next` finds: they need the question path, so an API process does them, and no message is sent."""
 
 
 class Order(Enum):
@@ -62,6 +64,11 @@ def insert_once(connection: Connection, kind: JobKind, *, created_by: str) -> No
         insert(connection, kind, created_by=created_by)
 
 
+def delivered(kind: JobKind) -> bool:
+    """True if jobs of this kind go to the queue; the others are found in SQL by who does them."""
+    return kind not in _FOUND_IN_SQL
+
+
 def get(connection: Connection, job_id: str) -> Job | None:
     """One job."""
     row = connection.execute(sa.select(*_COLUMNS).where(jobs.c.id == job_id)).one_or_none()
@@ -97,26 +104,18 @@ def ingest_job_of(connection: Connection, document_id: str, version: int) -> str
 
 
 def claim(connection: Connection, job_id: str, worker: str, lease_s: float) -> Job | None:
-    """Take a job that is queued or whose holder went silent; None if somebody else has it or it has ended."""
-    row = connection.execute(
-        jobs.update()
-        .where(
-            jobs.c.id == job_id,
-            sa.or_(
-                jobs.c.state == JobState.QUEUED,
-                sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_until < sa.func.now()),
-            ),
-        )
-        .values(
-            state=JobState.RUNNING,
-            worker=worker,
-            lease_until=_in(lease_s),
-            attempts=jobs.c.attempts + 1,
-            started_at=sa.func.coalesce(jobs.c.started_at, sa.func.now()),
-        )
-        .returning(*_COLUMNS)
-    ).one_or_none()
-    return None if row is None else _job(row)
+    """Take a job that is queued or whose holder went silent; None if somebody else has it or it has ended.
+
+    None also for kinds that are not a worker's to do: `claim_next` gives those out.
+    """
+    return _take(connection, sa.and_(jobs.c.id == job_id, _free(), _delivered()), worker, lease_s)
+
+
+def claim_next(connection: Connection, kind: JobKind, worker: str, lease_s: float) -> Job | None:
+    """Take the oldest job of this kind that is queued or whose holder went silent; None if there is none."""
+    oldest = sa.select(jobs.c.id).where(jobs.c.kind == kind, jobs.c.state.in_((JobState.QUEUED, JobState.RUNNING)))
+    oldest = oldest.where(_free()).order_by(jobs.c.id).limit(1).with_for_update(skip_locked=True)
+    return _take(connection, jobs.c.id == oldest.scalar_subquery(), worker, lease_s)
 
 
 def renew(connection: Connection, worker: str, job_ids: Collection[str], lease_s: float) -> int:
@@ -194,9 +193,9 @@ def release_all(connection: Connection, worker: str) -> int:
 
 
 def busy(connection: Connection) -> bool:
-    """True if any job is queued or running."""
+    """True if any job of the workers is queued or running."""
     return connection.execute(
-        sa.select(sa.exists().where(jobs.c.state.in_((JobState.QUEUED, JobState.RUNNING))))
+        sa.select(sa.exists().where(jobs.c.state.in_((JobState.QUEUED, JobState.RUNNING)), _delivered()))
     ).scalar_one()
 
 
@@ -236,7 +235,7 @@ def expire(connection: Connection) -> list[str]:
     """Put jobs whose holder went silent back in line, to be sent again; returns their ids."""
     silent = (
         sa.select(jobs.c.id)
-        .where(jobs.c.state == JobState.RUNNING, jobs.c.lease_until < sa.func.now())
+        .where(jobs.c.state == JobState.RUNNING, jobs.c.lease_until < sa.func.now(), _delivered())
         .with_for_update(skip_locked=True)
     )
     return list(
@@ -259,16 +258,42 @@ def overtaken(connection: Connection, *, by_s: float, limit: int) -> list[str]:
 
     The broker delivers in order: they are lost, though others still wait there.
     """
-    arrived = sa.select(sa.func.max(jobs.c.sent_at)).where(jobs.c.state == JobState.RUNNING).scalar_subquery()
-    return _send_again(connection, jobs.c.sent_at < arrived - _seconds(by_s), limit)
+    arrived = sa.select(sa.func.max(jobs.c.sent_at)).where(jobs.c.state == JobState.RUNNING, _delivered())
+    return _send_again(connection, jobs.c.sent_at < arrived.scalar_subquery() - _seconds(by_s), limit)
 
 
 def _send_again(connection: Connection, lost: sa.ColumnElement[bool], limit: int) -> list[str]:
-    waiting = sa.select(jobs.c.id).where(jobs.c.state == JobState.QUEUED, lost).order_by(jobs.c.id).limit(limit)
+    waiting = sa.select(jobs.c.id).where(jobs.c.state == JobState.QUEUED, lost, _delivered())
+    waiting = waiting.order_by(jobs.c.id).limit(limit)
     rows = connection.execute(
         jobs.update().where(jobs.c.id.in_(waiting)).values(sent_at=sa.func.now()).returning(jobs.c.id)
     )
     return sorted(rows.scalars())
+
+
+def _take(connection: Connection, which: sa.ColumnElement[bool], worker: str, lease_s: float) -> Job | None:
+    row = connection.execute(
+        jobs.update()
+        .where(which)
+        .values(
+            state=JobState.RUNNING,
+            worker=worker,
+            lease_until=_in(lease_s),
+            attempts=jobs.c.attempts + 1,
+            started_at=sa.func.coalesce(jobs.c.started_at, sa.func.now()),
+        )
+        .returning(*_COLUMNS)
+    ).one_or_none()
+    return None if row is None else _job(row)
+
+
+def _free() -> sa.ColumnElement[bool]:
+    silent = sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_until < sa.func.now())
+    return sa.or_(jobs.c.state == JobState.QUEUED, silent)
+
+
+def _delivered() -> sa.ColumnElement[bool]:
+    return jobs.c.kind.not_in(_FOUND_IN_SQL)
 
 
 def _held_by(worker: str) -> sa.ColumnElement[bool]:

@@ -318,6 +318,7 @@ jobs = sa.Table(
     sa.Column("error_page", sa.Integer),
     sa.Index("ix_jobs_state_created_at", "state", "created_at"),
     sa.Index("ix_jobs_document_id", "document_id"),
+    sa.Index("ix_jobs_kind_state", "kind", "state"),
 )
 
 idempotency = sa.Table(

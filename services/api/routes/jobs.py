@@ -15,6 +15,7 @@ from kbcore.bootstrap import Platform
 from kbcore.domain.job import JobState
 from kbcore.domain.principal import Caller
 from kbcore.errors import NotFound, ZhikuError
+from kbcore.metadata import jobs
 from kbcore.metadata.access import resolve_caller
 from services.api.dependencies import CallerDep, PlatformDep
 from services.api.paging import PageDep
@@ -75,7 +76,8 @@ def retry(job_id: str, write: WriteDep, caller: CallerDep) -> Response:
     """Starts a failed or cancelled job over."""
 
     def work(connection: Connection) -> Done:
-        return Done(JobShown.of(retry_job(connection, caller, job_id)), status=202, jobs=(job_id,))
+        job = retry_job(connection, caller, job_id)
+        return Done(JobShown.of(job), status=202, jobs=(job_id,) if jobs.delivered(job.kind) else ())
 
     return write.perform(work)
 

@@ -94,6 +94,7 @@ def upgrade() -> None:
     op.add_column("generations", sa.Column("live_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("generations", sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("jobs", sa.Column("subject", sa.Text(), nullable=True))
+    op.create_index("ix_jobs_kind_state", "jobs", ["kind", "state"], unique=False)
     op.add_column("spaces", sa.Column("retention_days", sa.Integer(), nullable=True))
     op.add_column("spaces", sa.Column("retention_versions", sa.Integer(), nullable=True))
     op.add_column("spaces", sa.Column("purged_through", sa.BigInteger(), server_default="0", nullable=False))
