@@ -2,7 +2,7 @@
 
 1. take the publish lock (one publisher at a time, over all processes), and see which index generation is live
 2. undo what a crashed publication left in Milvus
-3. plan epoch E+1: every staged version that is next for its document, every withdrawal, every version whose time is over
+3. plan epoch E+1: every staged version that is next for its document, every withdrawal, what a date has ended
 4. note in SQL that E+1 is being written
 5. write the new rows to Milvus, valid from E+1
 6. close the replaced rows there, valid to E+1
@@ -21,8 +21,8 @@ from sqlalchemy import Connection
 from kbcore.bootstrap import Platform
 from kbcore.domain.job import JobKind
 from kbcore.domain.vector import vector_from_bytes
-from kbcore.language.weights import unpack
 from kbcore.errors import Unavailable
+from kbcore.language.weights import unpack
 from kbcore.metadata import chunks as chunk_rows
 from kbcore.metadata import documents, generations, jobs, publication_plan, publications
 from kbcore.metadata.database import PUBLISH_LOCK
@@ -100,7 +100,9 @@ class Publisher:
             with connection.begin():
                 document = documents.get(connection, document_id)
                 kept = generations.kept(connection)
-            for generation in kept if document is not None else ():
+            if document is None:
+                return
+            for generation in kept:
                 self._platform.vectors.restamp(
                     generation.collection,
                     document.key,
@@ -133,7 +135,7 @@ class Publisher:
             self._platform.vectors.flush(collection)
 
     def _send_back(self, connection: Connection, live: Generation) -> datetime:
-        """Versions staged for a generation that is no longer live go back to be cut and embedded; returns SQL's time."""
+        """Versions staged for a generation that is not live any more go back to be cut and embedded; SQL's time."""
         with connection.begin():
             now = publications.moment(connection)
             for document_id, number in publications.unstage_others(connection, live.id):

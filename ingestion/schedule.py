@@ -6,8 +6,9 @@ from collections.abc import Callable
 import structlog
 
 from ingestion.tasks import Workbench
+from kbcore.domain.job import JobKind
 from kbcore.errors import Unavailable
-from kbcore.metadata import jobs
+from kbcore.metadata import generations, jobs
 
 log = structlog.get_logger(__name__)
 
@@ -51,10 +52,13 @@ class Housekeeper:
                 else:
                     lost = jobs.overtaken(connection, by_s=_OVERTAKEN_BY_S, limit=_RESEND_LIMIT)
                 busy = jobs.busy(connection)
+                if generations.behind(connection):
+                    jobs.insert_once(connection, JobKind.FOLLOW, created_by="system")
         for job_id in dict.fromkeys([*expired, *lost]):
             platform.queue.send(job_id)
         if expired or lost:
             log.info("sent lost jobs again", expired=len(expired), lost=len(lost))
+        self._bench.publisher.publish_due()
         if not busy:
             self._bench.publisher.flush()
 

@@ -1,5 +1,6 @@
 """The worker process: `python -m ingestion.worker`."""
 
+import os
 import sys
 import time
 
@@ -7,13 +8,14 @@ import structlog
 from celery import Celery
 from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 
-from ingestion.generations import ensure_live
+from ingestion.index.live import ensure_live
+from ingestion.index.reconcile import counts_agree, reconcile
 from ingestion.publish import Publisher
-from ingestion.reconcile import counts_agree, reconcile
 from ingestion.schedule import Housekeeper
 from ingestion.tasks import Workbench
 from kbcore.bootstrap import Platform
 from kbcore.errors import ConfigurationError, Unavailable
+from kbcore.metadata import generations
 from kbcore.observability.logging import configure_logging
 from kbcore.queue.celery import RUN_JOB, celery_app
 from kbcore.settings import Settings, load_settings, silence_telemetry
@@ -21,15 +23,25 @@ from kbcore.settings import Settings, load_settings, silence_telemetry
 log = structlog.get_logger(__name__)
 
 _RETRY_S = 1.0
+BACKGROUND_NICENESS = 10
+"""Where questions and documents share a machine, questions go first: a process of niceness 10 gets a tenth of the time
+of one of niceness 0 that wants the same core, and all of it when nobody asks."""
 
 
 def open_workbench(platform: Platform) -> Workbench:
-    """Make the index ready (generation, collection, repair after an unclean stop) and return what runs jobs on it."""
-    generation = ensure_live(platform)
-    if not counts_agree(platform, generation):
-        repair = reconcile(platform, generation)
-        log.warning("the vector index differed from SQL", written=repair.written, removed=repair.removed)
-    return Workbench(platform, generation, Publisher(platform, generation))
+    """Make the index ready (generation, collection, repair after an unclean stop) and return what runs jobs on it.
+
+    Generations that are kept beside the live one are repaired too.
+    """
+    live = ensure_live(platform)
+    with platform.database.begin() as connection:
+        following = generations.following(connection)
+    for generation in (live, *following):
+        platform.vectors.create(generation.collection, generation.dimension)
+        if not counts_agree(platform, generation):
+            repair = reconcile(platform, generation)
+            log.warning("an index differed from SQL", index=generation.id, written=repair.written)
+    return Workbench(platform, Publisher(platform))
 
 
 def await_workbench(platform: Platform) -> Workbench:
@@ -72,6 +84,7 @@ def create_worker(settings: Settings, bench: Workbench) -> Celery:
 def main() -> None:
     """Run a worker until SIGTERM; settings from the environment."""
     silence_telemetry()
+    os.nice(BACKGROUND_NICENESS)
     try:
         settings = load_settings()
         configure_logging(settings.log.level, json_lines=settings.log.json_lines)

@@ -174,14 +174,14 @@ class Corpus:
             stored_vectors = {h: vector_to_bytes(v) for h, v in zip(hashes, vectors, strict=True)}
             chunks.store_vectors(connection, embedder.name, stored_vectors)
             chunks.stage(connection, self.generation.id, document_id, number, staged)
-            versions.mark_staged(connection, document_id, number)
+            versions.mark_staged(connection, self.generation.id, document_id, number)
         if publish:
             self.publish()
         return number
 
     def publish(self) -> None:
         """Publish what is staged."""
-        Publisher(self.platform, self.generation).publish_staged()
+        Publisher(self.platform).publish_staged()
 
     def delete(self, document_id: str) -> None:
         """Mark deleted, as the API does at once; the index still has the rows."""

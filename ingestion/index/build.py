@@ -56,7 +56,7 @@ class Builder:
             generations.update(connection, self._generation.id, cursor=None)
 
     def catch_up(self, held: Connection | None = None) -> None:
-        """Take over what was published since. With the publish lock `held` it is then up to date until that is freed."""
+        """Take over what was published since. With the publish lock `held`, it is up to date until that is freed."""
         while True:
             through = self._present().built_through
             if through is None:

@@ -23,7 +23,7 @@ from ingestion.publish import Publisher
 from kbcore.bootstrap import Platform
 from kbcore.errors import ItemFailed
 from kbcore.metadata import chunks as chunk_rows
-from kbcore.metadata import generations, index_rows, publications
+from kbcore.metadata import evaluations, generations, index_rows, publications
 from kbcore.metadata.database import PUBLISH_LOCK
 from kbcore.metadata.generations import FOLLOWING, Generation
 
@@ -92,7 +92,8 @@ def _switch(connection: Connection, old: Generation, new: Generation) -> None:
         present = generations.get(connection, new.id)
         if present is None or present.state not in FOLLOWING:
             raise ItemFailed("not_promotable", "only an index that is ready, or was live before, can go live")
-        if present.retired_at is None and generations.gate_passed(connection, present) is False:
+        judged = evaluations.latest_gate_of(connection, new.id)
+        if present.gate is not None and present.live_at is None and not (judged and judged.passed):
             raise ItemFailed("not_promotable", "the index has not passed its gate")
         generations.switch_live(connection, old, new, publications.current_epoch(connection))
         for document_id, number in publications.unstage_others(connection, new.id):

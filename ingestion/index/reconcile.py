@@ -4,10 +4,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import structlog
-
-from ingestion.publish import vector_row
 from sqlalchemy import Connection
 
+from ingestion.publish import vector_row
 from kbcore.bootstrap import Platform
 from kbcore.metadata import index_rows, publications
 from kbcore.metadata.database import PUBLISH_LOCK

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import structlog
+from sqlalchemy import Connection
 
 from ingestion.index.build import Builder, Progress
 from ingestion.index.promote import promote
@@ -79,7 +80,7 @@ class IndexWork:
                 generations.move(
                     connection, present.id, (GenerationState.BUILDING,), GenerationState.READY, ready_at=_now()
                 )
-                evaluations.start_gate(connection, present)
+                _start_gate(connection, present)
 
     def _follow(self, progress: Progress) -> None:
         with self._platform.database.begin() as connection:
@@ -121,7 +122,7 @@ class IndexWork:
 
     @contextmanager
     def _alone(self, generation: Generation) -> Iterator[Generation]:
-        """Be the only one who works on a generation; yields it as it is then. Raises `Unavailable` if somebody else is."""
+        """Be the only one who works on a generation; yields it as it is then. Raises `Unavailable` if another does."""
         with self._platform.database.lock(_LOCK | generation.id, wait=False) as connection:
             if connection is None:
                 raise Unavailable(f"another worker is at the index {generation.collection}")
@@ -130,6 +131,22 @@ class IndexWork:
             if present is None or present.state not in (*KEPT, GenerationState.DROPPED):
                 raise ItemFailed("index_gone", f"the index {generation.collection} is {generation.state}")
             yield present
+
+
+def _start_gate(connection: Connection, generation: Generation) -> None:
+    """Let the finished generation be compared with the live one, if it must pass a gate."""
+    live = generations.live(connection)
+    if generation.gate is None or live is None:
+        return
+    evaluation_id, _ = evaluations.start(
+        connection,
+        golden_set_id=str(generation.gate["golden_set_id"]),
+        generation_id=generation.id,
+        baseline_id=live.id,
+        gate={name: value for name, value in generation.gate.items() if name in ("min_ndcg", "max_drop")},
+        created_by=generation.created_by,
+    )
+    generations.update(connection, generation.id, evaluation_id=evaluation_id)
 
 
 def _now() -> datetime:

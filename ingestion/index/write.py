@@ -35,7 +35,7 @@ def write(
 ) -> None:
     """Make these projections true. `connection` holds the publish lock; `cursor` is stored with the rows.
 
-    A document whose text was purged or erased since it was read is left out: what it loses comes as a change of its own.
+    A document whose text was purged or erased since it was read is left out: who removes it removes its rows, too.
     """
     ids = [each.document_id for each in group]
     with connection.begin():

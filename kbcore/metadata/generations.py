@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from kbcore.language.analyzer import DEFAULT_ANALYZER
-from kbcore.metadata.tables import chunks, documents, embeddings, epoch, evaluations, generations, term_counts
+from kbcore.metadata.tables import chunks, documents, embeddings, epoch, generations, term_counts
 
 
 class GenerationState(StrEnum):
@@ -162,14 +162,6 @@ def switch_live(connection: Connection, old: Generation, new: Generation, epoch:
         built_through=None,
         cursor=None,
     )
-
-
-def gate_passed(connection: Connection, generation: Generation) -> bool | None:
-    """Whether a generation's newest evaluation passed its gate; None if it has no gate, False if there is none yet."""
-    if generation.gate is None:
-        return None
-    query = sa.select(evaluations.c.passed).where(evaluations.c.id == generation.evaluation_id)
-    return bool(connection.execute(query).scalar_one_or_none())
 
 
 def behind(connection: Connection) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
@@ -115,9 +116,7 @@ def published_texts(connection: Connection, document_id: str) -> list[tuple[Vers
     """Every version that was ever published and has not been purged, with its text, oldest first."""
     rows = connection.execute(
         sa.select(versions)
-        .where(
-            versions.c.document_id == document_id, versions.c.valid_from.is_not(None), versions.c.text.is_not(None)
-        )
+        .where(versions.c.document_id == document_id, versions.c.valid_from.is_not(None), versions.c.text.is_not(None))
         .order_by(versions.c.number)
     )
     return [(_version(row), _stored(row)) for row in rows]
@@ -221,7 +220,7 @@ def _move(
     return result.rowcount == 1
 
 
-def _stored(row: Row[tuple[object, ...]]) -> StoredText:
+def _stored(row: Row[*tuple[Any, ...]]) -> StoredText:
     outline = tuple(Span(ElementKind(kind), start, end, page, depth) for kind, start, end, page, depth in row.outline)
     return StoredText(row.text, outline)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from ingestion.generations import ensure_live
+from ingestion.index.live import ensure_live
 from ingestion.publish import Publisher, PublishStep
 from ingestion.tasks import Workbench
 from kbcore.bootstrap import Platform
@@ -14,8 +14,9 @@ from kbcore.domain.document import Classification, Version
 from kbcore.domain.ids import new_id
 from kbcore.domain.job import Job, JobKind
 from kbcore.embedding.interface import Embedder, Matrix
-from kbcore.metadata import documents, index_rows, jobs, spaces, versions
+from kbcore.metadata import documents, generations, index_rows, jobs, spaces, versions
 from kbcore.metadata.documents import NewDocument
+from kbcore.metadata.generations import Generation
 from kbcore.metadata.versions import NewVersion
 from kbcore.permissions.policy import Policy
 
@@ -59,10 +60,18 @@ class Works:
 
     def another_bench(self, reached: Callable[[PublishStep], None] = lambda _: None) -> Workbench:
         """A worker process's workbench; `reached` hears of its publications' steps."""
-        generation = ensure_live(self.platform)
-        bench = Workbench(self.platform, generation, Publisher(self.platform, generation, reached=reached))
+        ensure_live(self.platform)
+        bench = Workbench(self.platform, Publisher(self.platform, reached=reached))
         self.benches.append(bench)
         return bench
+
+    @property
+    def generation(self) -> Generation:
+        """The live one."""
+        with self.platform.database.begin() as connection:
+            live = generations.live(connection)
+        assert live is not None
+        return live
 
     @property
     def bench(self) -> Workbench:
@@ -121,7 +130,7 @@ class Works:
 
     def assert_index_equals_sql(self) -> None:
         """Milvus holds exactly the rows that SQL says, with their stamps."""
-        generation = self.bench.generation
+        generation = self.generation
         with self.platform.database.begin() as connection:
             expected = dict(index_rows.expected(connection, generation.id))
         assert dict(self.platform.vectors.scan(generation.collection)) == expected
@@ -141,7 +150,8 @@ def open_works(platform: Platform) -> Iterator[Works]:
     embedder = WatchedEmbedder(platform.embedder)
     platform.__dict__["embedder"] = embedder
     works = Works(platform, embedder)
-    collection = works.another_bench().generation.collection
+    works.another_bench()
+    collection = works.generation.collection
     platform.vectors.drop(collection)
     platform.vectors.create(collection, embedder.dimension)
     with platform.database.begin() as connection:

@@ -102,7 +102,7 @@ class Library:
             )
             chunks.store_vectors(connection, MODEL, vectors)
             chunks.stage(connection, self.generation.id, document_id, number, staged)
-            versions.mark_staged(connection, document_id, number)
+            versions.mark_staged(connection, self.generation.id, document_id, number)
 
     def delete(self, document_id: str) -> None:
         """What the API does for DELETE."""

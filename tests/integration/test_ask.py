@@ -153,7 +153,7 @@ def test_what_can_be_refused_is_refused_before_the_stream(desk: Desk) -> None:
             ({"question": QUESTION, "model": "gpt-9"}, 404, "model_not_found"),
             ({"question": QUESTION, "spaces": ["hr"]}, 404, "space_not_found"),
             ({"question": QUESTION, "as_of": "yesterday"}, 422, "invalid_as_of"),
-            ({"question": QUESTION, "as_of": "snapshot:q1"}, 422, "snapshots_unavailable"),
+            ({"question": QUESTION, "as_of": "snapshot:q1"}, 404, "snapshot_not_found"),
             ({"question": "  "}, 422, "empty_query"),
             ({"question": QUESTION, "modle": "x"}, 422, "validation_failed"),
             ({"question": "nul \x00"}, 422, "validation_failed"),

@@ -153,7 +153,7 @@ def test_cancelled_while_another_worker_publishes_it(works: Works, step: Publish
             works.cancel(job)
             other.run(job)
 
-    Publisher(works.platform, works.bench.generation, reached=reached).publish_staged()
+    Publisher(works.platform, reached=reached).publish_staged()
     version = works.version(document, number)
     published = step is PublishStep.COMMITTED
     assert version.state is (VersionState.INDEXED if published else VersionState.SKIPPED)
@@ -208,7 +208,7 @@ def test_a_publisher_that_loses_its_lock_commits_nothing_and_has_the_index_compa
             works.cancel(job)
             _end_lock_holder(works)
 
-    publisher = Publisher(works.platform, works.bench.generation, reached=reached)
+    publisher = Publisher(works.platform, reached=reached)
     with pytest.raises(Unavailable):
         publisher.publish_staged()
     works.another_bench().run(job)
@@ -224,7 +224,7 @@ def test_a_publisher_that_loses_its_lock_commits_nothing_and_has_the_index_compa
 def test_a_collection_that_vanished_is_made_again(works: Works) -> None:
     _, _, first = works.upload(TEXT)
     works.bench.run(first)
-    works.platform.vectors.drop(works.bench.generation.collection)
+    works.platform.vectors.drop(works.generation.collection)
     document, number, second = works.upload(LONG)
     works.bench.run(second)
     assert works.job(second).state is JobState.QUEUED

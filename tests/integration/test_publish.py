@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ingestion.index.reconcile import counts_agree, reconcile
 from ingestion.publish import Publisher, PublishStep
-from ingestion.reconcile import counts_agree, reconcile
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import FOREVER, VersionState
 from kbcore.domain.job import JobState
@@ -35,7 +35,7 @@ def library(platform: Platform) -> Iterator[Library]:
 
 @pytest.fixture
 def publisher(library: Library) -> Publisher:
-    return Publisher(library.platform, library.generation)
+    return Publisher(library.platform)
 
 
 def assert_index_equals_sql(library: Library) -> None:
@@ -86,7 +86,7 @@ def test_killed_at_any_step_readers_see_one_version_whole(library: Library, publ
     publisher.publish_staged()
     library.stage(document, ["same", "new one"])
     with pytest.raises(Killed):
-        Publisher(library.platform, library.generation, reached=killed_at(step)).publish_staged()
+        Publisher(library.platform, reached=killed_at(step)).publish_staged()
 
     seen = library.passages(document, library.epoch())
     assert seen == (["same", "new one"] if step is PublishStep.COMMITTED else ["same", "old one", "old two"])
@@ -105,7 +105,7 @@ def test_killed_while_withdrawing(library: Library, publisher: Publisher, step: 
     publisher.publish_staged()
     library.delete(document)
     with pytest.raises(Killed):
-        Publisher(library.platform, library.generation, reached=killed_at(step)).publish_staged()
+        Publisher(library.platform, reached=killed_at(step)).publish_staged()
     publisher.publish_staged()
     assert library.passages(document, library.epoch()) == []
     assert library.passages(document, 1) == ["one", "two"]
@@ -193,9 +193,9 @@ def test_what_a_killed_publication_wrote_is_undone_when_its_version_is_given_up(
     publisher.publish_staged()
     number = library.stage(given_up, ["new"])
     with pytest.raises(Killed):
-        Publisher(library.platform, library.generation, reached=killed_at(step)).publish_staged()
+        Publisher(library.platform, reached=killed_at(step)).publish_staged()
     with library.platform.database.begin() as connection:
-        chunks.unstage(connection, library.generation.id, given_up, number)
+        chunks.unstage(connection, given_up, number)
         versions.mark_ended(connection, given_up, number, VersionState.FAILED, ItemFailed("broken_file", "given up"))
     library.stage(other, ["other"])
     publisher.publish_staged()

@@ -15,8 +15,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from ingestion.index.reconcile import reconcile
 from ingestion.publish import Publisher, PublishStep
-from ingestion.reconcile import reconcile
 from kbcore.bootstrap import Platform
 from kbcore.metadata.database import Database
 from kbcore.metadata.tables import epoch, metadata
@@ -45,7 +45,7 @@ class PublishMachine(RuleBasedStateMachine):
         empty(self.platform.database)
         self.platform.__dict__["vectors"] = MemoryStore()
         self.library = Library.open(self.platform)
-        self.publisher = Publisher(self.platform, self.library.generation)
+        self.publisher = Publisher(self.platform)
         self.space = self.library.space()
         self.staged: dict[str, list[list[str]]] = {}
         self.deleted: set[str] = set()
@@ -77,7 +77,7 @@ class PublishMachine(RuleBasedStateMachine):
     def kill(self, step: PublishStep) -> None:
         before = self.library.epoch()
         with suppress(Killed):  # not raised where there is nothing to publish
-            Publisher(self.platform, self.library.generation, reached=killed_at(step)).publish_staged()
+            Publisher(self.platform, reached=killed_at(step)).publish_staged()
         for number in range(before + 1, self.library.epoch() + 1):
             self._advance(number)
 

@@ -21,6 +21,7 @@ from kbcore.domain.principal import Caller
 from kbcore.errors import AclUnavailable, Unavailable
 from kbcore.metadata.database import Database
 from kbcore.metadata.tables import documents as documents_table
+from kbcore.metadata.tables import versions as versions_table
 from kbcore.settings import load_settings
 from kbcore.vectors.interface import Vector, VectorFilter, VectorHit
 from kbcore.vectors.memory import MemoryStore
@@ -182,7 +183,12 @@ def happen(chance: random.Random, corpus: Corpus, world: World, people: dict[str
             set_column(corpus, key, classification=int(document.level))
         case "expire":
             document.in_force = False
-            set_column(corpus, key, effective_to=datetime.now(UTC) - timedelta(seconds=1))
+            ended = datetime.now(UTC) - timedelta(seconds=1)
+            set_column(corpus, key, effective_to=ended)
+            with corpus.platform.database.begin() as connection:
+                connection.execute(
+                    sa.update(versions_table).where(versions_table.c.document_id == key).values(effective_to=ended)
+                )
 
 
 def set_column(corpus: Corpus, key: str, **values: object) -> None:
