@@ -60,6 +60,11 @@ class Job:
     error_page: int | None
 
     @property
+    def ended(self) -> bool:
+        """True once it has succeeded, failed or was cancelled."""
+        return self.state in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+    @property
     def rate(self) -> float | None:
         """Units per second in the present stage, once any are done."""
         if self.stage_started_at is None or not self.done:
