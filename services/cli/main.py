@@ -14,7 +14,10 @@ from kbcore.settings import silence_telemetry
 
 # Each is a module with a `command` function, imported by name: the demo stands above this package, not inside it.
 COMMANDS = {
-    **{name: f"services.cli.{name}" for name in ("up", "down", "status", "doctor", "ingest", "search", "ask", "jobs")},
+    **{
+        name: f"services.cli.{name}"
+        for name in ("up", "down", "status", "doctor", "ingest", "search", "ask", "jobs", "reindex")
+    },
     "demo": "services.demo.command",
     "key": "services.cli.key",
 }
