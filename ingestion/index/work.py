@@ -70,6 +70,8 @@ class IndexWork:
         with self._alone(generation) as present:
             if present.state is not GenerationState.BUILDING:
                 return
+            if present.cursor == 0:  # nothing is built yet, so what stands there is of another life
+                self._platform.vectors.drop(present.collection)
             self._platform.vectors.create(present.collection, present.dimension)
             builder = Builder(self._platform, present, progress)
             builder.first_pass()
