@@ -56,7 +56,7 @@ def command(
     body["chunking"] = {"max_tokens": max_tokens, "min_tokens": min_tokens}
     if gate is not None:
         body["gate"] = {"set": gate, "max_drop": max_drop, "min_ndcg": min_ndcg}
-    console = Console(highlight=False, stderr=as_json)
+    console = Console(highlight=False, soft_wrap=True, stderr=as_json)
     with connect(person) as client:
         if action is Action.START:
             shown = _start(client, body, console, promote=promote, detach=detach)

@@ -48,12 +48,12 @@ class WarmUp(threading.Thread):
         self.join(timeout=5)
 
     def _warm(self) -> None:
+        self._platform.embedder.embed_query(_TEXT)
+        analyse(_TEXT)
+        if self._stopped.is_set():
+            return
         with self._platform.database.snapshot() as connection:
             generation = generations.live(connection)
-        embedder = self._platform.embedder
         if generation is not None:
-            embedder = self._platform.embedder_for(generation.embedding)
-        embedder.embed_query(_TEXT)
-        analyse(_TEXT)
-        if generation is not None and not self._stopped.is_set():
+            self._platform.embedder_for(generation.embedding).embed_query(_TEXT)
             self._platform.vectors.load(generation.collection)
