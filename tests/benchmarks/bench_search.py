@@ -21,11 +21,11 @@ from pymilvus import MilvusClient
 
 from kbcore.bootstrap import Platform
 from kbcore.embedding.bundled import BundledEmbedder
-from kbcore.metadata.standpoint import Narrowing
 from kbcore.vectors import milvus_filter
 from kbcore.vectors.interface import VectorFilter
 from kbcore.vectors.milvus_schema import LITE
 from services.auth.api_keys import issue_key
+from services.query.request import SearchRequest
 from services.query.retrieve import analyse, stand, weigh
 from tests.builders import Corpus
 from tests.servers.application import serving
@@ -71,7 +71,7 @@ def main(rows: int) -> None:
 
         def floor(question: str) -> Callable[[], object]:
             words = analyse(question)
-            standpoint = stand(platform, caller, words, Narrowing(), None)
+            standpoint = stand(platform, caller, words, SearchRequest(question, 8))
             where = VectorFilter(standpoint.scope, standpoint.epoch)
             return lambda: raw_calls(
                 raw, platform, corpus.generation.collection, question, where, weigh(words, standpoint)
