@@ -10,10 +10,11 @@ from ingestion.chunk.chunker import chunk
 from ingestion.clean.pipeline import clean
 from ingestion.embed import embed_missing, embedded_hash
 from ingestion.load.sandbox import ParserProcess
+from ingestion.overlay import with_edits
 from ingestion.publish import Publisher
 from kbcore.bootstrap import Platform
 from kbcore.domain.chunk import Chunk, Loaded, StoredText
-from kbcore.domain.document import Document, Version, VersionState
+from kbcore.domain.document import Document, Origin, Version, VersionState
 from kbcore.domain.ids import chunk_id
 from kbcore.embedding.interface import Embedder
 from kbcore.errors import ItemFailed, ItemSkipped, NotFound, Unavailable
@@ -103,7 +104,10 @@ class DocumentPath:
         stored, counts = clean(loaded)
         if not stored.text.strip():
             raise ItemFailed("no_text", "no text was found in the file; scanned pages need OCR, which is not enabled")
+        parsed = stored
         with self.platform.database.begin() as connection:
+            if version.origin is Origin.REPARSE:
+                stored = with_edits(connection, version, parsed)
             versions.store_text(
                 connection,
                 version.document_id,
@@ -114,6 +118,7 @@ class DocumentPath:
                 language=detect_language(stored.text),
                 pages=loaded.pages,
                 element_counts=counts,
+                parsed_text=parsed.text,
             )
         return stored
 

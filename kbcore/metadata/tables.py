@@ -159,6 +159,7 @@ versions = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("text", sa.Text),
     sa.Column("outline", JSONB),  # [[kind, start, end, page, depth], …]: re-chunking needs no re-parsing
+    sa.Column("parsed_text", sa.Text),  # what the bytes were read as, where edits laid over it make `text` differ
     sa.Column("element_counts", JSONB, nullable=False, server_default="{}"),
     sa.Column("language", sa.Text),
     sa.Column("pages", sa.Integer),

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,9 +11,10 @@ from sqlalchemy import Connection, Row
 from kbcore.domain.chunk import ElementKind, Span, StoredText
 from kbcore.domain.document import Origin, Replaces, Version, VersionState
 from kbcore.errors import ItemError
-from kbcore.metadata.tables import documents, versions
+from kbcore.metadata.tables import documents, publications, versions
 
-_LISTED = [column for column in versions.c if column.name not in ("text", "outline")]
+_TEXTS = ("text", "outline", "parsed_text")
+_LISTED = [column for column in versions.c if column.name not in _TEXTS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,31 @@ def latest_of(connection: Connection, document_ids: Collection[str]) -> dict[str
     return {row.document_id: _version(row) for row in rows}
 
 
+def newest_indexed(connection: Connection, document_id: str) -> Version | None:
+    """The newest version that was published, without its text: what a correction starts from."""
+    row = connection.execute(
+        sa.select(*_LISTED)
+        .where(
+            versions.c.document_id == document_id,
+            versions.c.state == VersionState.INDEXED,
+            versions.c.text.is_not(None),
+        )
+        .order_by(versions.c.number.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _version(row)
+
+
+def published_at(connection: Connection, document_id: str) -> dict[int, datetime]:
+    """When each published version of a document was published, by its number."""
+    rows = connection.execute(
+        sa.select(versions.c.number, publications.c.committed_at)
+        .join(publications, publications.c.epoch == versions.c.valid_from)
+        .where(versions.c.document_id == document_id)
+    )
+    return {row.number: row.committed_at for row in rows}
+
+
 def stored_text(connection: Connection, document_id: str, number: int) -> StoredText | None:
     """The stored text and outline of a version; None before it was parsed."""
     row = connection.execute(
@@ -122,6 +149,15 @@ def published_texts(connection: Connection, document_id: str) -> list[tuple[Vers
     return [(_version(row), _stored(row)) for row in rows]
 
 
+def parsed_text(connection: Connection, document_id: str, number: int) -> str | None:
+    """What a version's bytes were read as, without what people have edited since; None before they were read."""
+    return connection.execute(
+        sa.select(sa.func.coalesce(versions.c.parsed_text, versions.c.text)).where(
+            versions.c.document_id == document_id, versions.c.number == number
+        )
+    ).scalar_one_or_none()
+
+
 def store_text(
     connection: Connection,
     document_id: str,
@@ -133,8 +169,9 @@ def store_text(
     language: str,
     pages: int | None,
     element_counts: Mapping[str, int],
+    parsed_text: str | None = None,
 ) -> None:
-    """Keep what parsing and cleaning found."""
+    """Keep what parsing and cleaning found; `parsed_text` is that without the edits that were laid over it."""
     outline = [[span.kind.value, span.start, span.end, span.page, span.depth] for span in stored.outline]
     _set(
         connection,
@@ -147,7 +184,28 @@ def store_text(
         language=language,
         pages=pages,
         element_counts=dict(element_counts),
+        parsed_text=None if parsed_text == stored.text else parsed_text,
     )
+
+
+def copy_text(connection: Connection, document_id: str, number: int, *, source: int) -> None:
+    """Give a version the stored text of another one of its document, so that nobody parses it again."""
+    connection.execute(
+        sa.text("""
+            UPDATE versions v SET text = s.text, outline = s.outline, parsed_text = s.parsed_text,
+                media_type = s.media_type, language = s.language, pages = s.pages, element_counts = s.element_counts
+            FROM versions s
+            WHERE s.document_id = :document AND s.number = :source
+              AND v.document_id = :document AND v.number = :number
+        """),
+        {"document": document_id, "source": source, "number": number},
+    )
+
+
+def restate(connection: Connection, document_id: str, number: int, **values: object) -> None:
+    """Change what is said about a version that readers have not seen: tags, metadata, effective dates, comment."""
+    if values:
+        _set(connection, document_id, number, **values)
 
 
 def mark_staged(connection: Connection, generation_id: int, document_id: str, number: int) -> bool:
@@ -226,7 +284,7 @@ def _stored(row: Row[*tuple[Any, ...]]) -> StoredText:
 
 
 def _version(row: Row[tuple[object, ...]]) -> Version:
-    values = {name: value for name, value in row._mapping.items() if name not in ("text", "outline")}
+    values = {name: value for name, value in row._mapping.items() if name not in _TEXTS}
     typed = {
         "state": VersionState(row.state),
         "origin": Origin(row.origin),

@@ -28,7 +28,7 @@ _HEADERS = {
 """Set on every response that does not say otherwise."""
 
 _TRACE_PARENT = re.compile(r"[0-9a-f]{2}-(?P<trace>(?!0{32})[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
-_UPLOAD = re.compile(r"/v1/documents(/[^/]+/content)?", re.ASCII)
+_UPLOAD = re.compile(r"/v1/documents(/[^/]+/(content|text))?", re.ASCII)
 _NO_ANSWER = 499
 """Recorded when the client went away before an answer began (nginx's convention)."""
 

@@ -51,11 +51,11 @@ async def received_form(request: Request) -> AsyncIterator[ReceivedForm]:
 
 
 @asynccontextmanager
-async def received_file(request: Request) -> AsyncIterator[ReceivedFile]:
-    """Read a file that is either the part named `file` of a multipart form or the whole body."""
+async def received_file(request: Request) -> AsyncIterator[ReceivedForm]:
+    """Read a file that is either the part named `file` of a multipart form or the whole body, without fields."""
     if _is_multipart(request):
         async with received_form(request) as form:
-            yield form.file
+            yield form
         return
     with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as content:
         size = 0
@@ -63,7 +63,7 @@ async def received_file(request: Request) -> AsyncIterator[ReceivedFile]:
             size += len(part)
             await run_in_threadpool(content.write, part)
         content.seek(0)
-        yield ReceivedFile(None, content, size)
+        yield ReceivedForm(ReceivedFile(None, content, size), {})
 
 
 def store(platform: Platform, file: ReceivedFile, name: str) -> StoredFile:

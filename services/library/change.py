@@ -1,31 +1,61 @@
-"""Changing what is known about a document: columns, and their stamp on its index rows."""
+"""Changing what is known about a document: columns, the version that records it, the stamp on its index rows."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from kbcore.domain.document import Classification, Document
+from kbcore.domain.document import Classification, Document, Origin, Version, VersionState
 from kbcore.domain.job import JobKind
 from kbcore.domain.principal import Caller
-from kbcore.errors import Forbidden, Unprocessable
-from kbcore.metadata import documents, jobs, versions
+from kbcore.errors import Conflict, Forbidden, Unprocessable
+from kbcore.metadata import documents, jobs, spaces, versions
+from services.library.derive import Accepted, derive
 
 _STAMPED = {"classification", "own_policy_id"}
 """Columns that index rows carry too."""
 
+_OF_VERSIONS = {"tags", "metadata", "effective_from", "effective_to"}
+"""Columns that every version has of its own, besides the title."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a change brought about: `version` if it is recorded as one, and the jobs to send after the commit."""
+
+    version: Accepted | None = None
+    jobs: tuple[str, ...] = ()
+
 
 def change_document(
-    connection: Connection, caller: Caller, document: Document, values: Mapping[str, object]
-) -> str | None:
+    connection: Connection,
+    caller: Caller,
+    document: Document,
+    values: Mapping[str, object],
+    *,
+    comment: str | None = None,
+) -> Changed:
     """Set columns of a locked document; those that are equal already are left alone.
 
-    Acts with the transaction's commit, for every read is checked in SQL. Returns the job that re-stamps the document's
-    index rows, None if they need none. Raises `Forbidden`, `Unprocessable`.
+    Acts with the transaction's commit, for every read is checked in SQL. A change of title, tags, metadata or effective
+    dates is a version too; where the latest one is still on its way, it is changed instead.
+    Raises `Forbidden`, `Unprocessable`, `Conflict` (`external_id_taken`).
     """
+    changed, restamps = set_columns(connection, caller, document, values)
+    if not changed.keys() & {"title", *_OF_VERSIONS}:
+        return Changed(jobs=restamps)
+    version = _record(connection, caller, document, changed, comment)
+    return Changed(version, restamps + (() if version is None else version.to_send))
+
+
+def set_columns(
+    connection: Connection, caller: Caller, document: Document, values: Mapping[str, object]
+) -> tuple[dict[str, object], tuple[str, ...]]:
+    """`change_document` without a version: the columns that were changed, and the job that re-stamps index rows."""
     changed = {name: value for name, value in values.items() if getattr(document, name) != value}
     if not changed:
-        return None
+        return {}, ()
     level = changed.get("classification")
     if isinstance(level, Classification):
         require_clearance(caller, level)
@@ -33,14 +63,40 @@ def change_document(
         _time(values.get("effective_from", document.effective_from)),
         _time(values.get("effective_to", document.effective_to)),
     )
-    documents.update(connection, document.id, **{name: _stored(value) for name, value in changed.items()})
-    if "title" in changed:
-        versions.retitle_unpublished(connection, document.id, str(changed["title"]))
+    if isinstance(changed.get("external_id"), str):
+        _require_free(connection, document, str(changed["external_id"]))
+    documents.update(connection, document.id, **_stored(changed))
     if not changed.keys() & _STAMPED:
-        return None
-    return jobs.insert(
-        connection, JobKind.RESTAMP, created_by=caller.user_id, document_id=document.id, space_id=document.space_id
+        return changed, ()
+    return changed, (
+        jobs.insert(
+            connection, JobKind.RESTAMP, created_by=caller.user_id, document_id=document.id, space_id=document.space_id
+        ),
     )
+
+
+def _record(
+    connection: Connection, caller: Caller, document: Document, changed: Mapping[str, object], comment: str | None
+) -> Accepted | None:
+    """Write the change into the history: into the version on its way, or as one of its own that corrects the last."""
+    title = str(changed.get("title", document.title))
+    if "title" in changed:
+        versions.retitle_unpublished(connection, document.id, title)
+    latest = versions.get(connection, document.id, document.latest_version)
+    if latest is None:
+        return None
+    base: Version | None = latest
+    if latest.state is not VersionState.INDEXED:
+        said = {name: value for name, value in changed.items() if name in _OF_VERSIONS}
+        versions.restate(connection, document.id, latest.number, **_stored(said), **_given(comment))
+        if latest.state in (VersionState.PENDING, VersionState.STAGED):
+            return None
+        base = versions.get(connection, document.id, document.version)
+    if base is None:
+        return None
+    made = derive(connection, caller, document, base, Origin.METADATA, title=title, comment=comment)
+    versions.copy_text(connection, document.id, made.version, source=base.number)
+    return made
 
 
 def delete_document(connection: Connection, caller: Caller, document: Document) -> str:
@@ -66,11 +122,23 @@ def require_order(effective_from: datetime | None, effective_to: datetime | None
         raise Unprocessable("effective_from must be before effective_to.", code="effective_dates")
 
 
+def _require_free(connection: Connection, document: Document, external_id: str) -> None:
+    spaces.hold_external_id(connection, document.space_id, external_id)
+    if documents.lock_by_external_id(connection, document.space_id, external_id) is not None:
+        raise Conflict("This external_id is in use in this space.", code="external_id_taken")
+
+
 def _time(value: object) -> datetime | None:
     return value if isinstance(value, datetime) else None
 
 
-def _stored(value: object) -> object:
-    if isinstance(value, Classification):
-        return int(value)
-    return list(value) if isinstance(value, tuple) else value
+def _given(comment: str | None) -> dict[str, object]:
+    return {} if comment is None else {"comment": comment}
+
+
+def _stored(values: Mapping[str, object]) -> dict[str, object]:
+    """As the columns take them."""
+    return {
+        name: int(value) if isinstance(value, Classification) else list(value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+    }

@@ -9,17 +9,17 @@ from sqlalchemy import Connection
 from kbcore.blobs.interface import StoredBlob
 from kbcore.domain.document import Classification, Document
 from kbcore.domain.ids import new_id
-from kbcore.domain.job import JobKind
 from kbcore.domain.media_types import BY_EXTENSION
 from kbcore.domain.principal import Caller
 from kbcore.errors import Conflict, Forbidden, NotFound
-from kbcore.metadata import documents, jobs, spaces, versions
+from kbcore.metadata import documents, spaces, versions
 from kbcore.metadata.access import role_under
 from kbcore.metadata.documents import NewDocument
 from kbcore.metadata.versions import NewVersion
 from kbcore.permissions.policy import Role
 from services.library.access import writable_space
-from services.library.change import change_document, require_clearance, require_order
+from services.library.change import change_document, require_clearance, require_order, set_columns
+from services.library.derive import Accepted, queue_version, unchanged
 from services.library.file_names import title_from
 
 
@@ -35,6 +35,9 @@ class Upload:
     metadata: Mapping[str, object] | None = None
     effective_from: datetime | None = None
     effective_to: datetime | None = None
+    comment: str | None = None
+    source: str | None = None
+    source_uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +46,6 @@ class StoredFile:
 
     name: str
     blob: StoredBlob
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What became of an upload. `unchanged`: the latest version has these bytes already; its own job is named.
-
-    `to_send` are the jobs to send after the commit.
-    """
-
-    document_id: str
-    version: int
-    job_id: str | None
-    unchanged: bool
-    to_send: tuple[str, ...]
 
 
 def accept(connection: Connection, caller: Caller, upload: Upload, file: StoredFile) -> Accepted:
@@ -74,29 +63,42 @@ def accept(connection: Connection, caller: Caller, upload: Upload, file: StoredF
             _require_editor(connection, caller, existing)
             return _accept_version(connection, caller, existing, upload, file)
     document_id = _insert(connection, caller, space.id, upload, file)
-    return _version_and_job(connection, caller, document_id, space.id, file, upload.title or title_from(file.name))
+    return queue_version(
+        connection,
+        caller,
+        space.id,
+        _new_version(caller, document_id, file, upload.title or title_from(file.name), upload),
+    )
 
 
 def add_version(
-    connection: Connection, caller: Caller, document: Document, file: StoredFile, *, title: str | None = None
+    connection: Connection, caller: Caller, document: Document, file: StoredFile, *, comment: str | None = None
 ) -> Accepted:
     """The next version of a locked document, unless its latest one has these bytes."""
     latest = versions.get(connection, document.id, document.latest_version)
     if latest is not None and latest.sha256 == file.blob.sha256:
-        job_id = jobs.ingest_job_of(connection, document.id, latest.number)
-        return Accepted(document.id, latest.number, job_id, unchanged=True, to_send=())
-    return _version_and_job(connection, caller, document.id, document.space_id, file, title or document.title)
+        return unchanged(connection, document.id, latest.number)
+    said = Upload(space=document.space_id, comment=comment)
+    return queue_version(
+        connection, caller, document.space_id, _new_version(caller, document.id, file, document.title, said)
+    )
 
 
 def _accept_version(
     connection: Connection, caller: Caller, document: Document, upload: Upload, file: StoredFile
 ) -> Accepted:
-    accepted = add_version(connection, caller, document, file, title=upload.title)
+    """What was said is the document's first, for the version takes it from there; only the title is the version's."""
     said = _said(upload)
-    if not accepted.unchanged:
-        said.pop("title", None)  # comes with the version, when that is published
-    restamp = change_document(connection, caller, document, said)
-    return replace(accepted, to_send=accepted.to_send + ((restamp,) if restamp else ()))
+    latest = versions.get(connection, document.id, document.latest_version)
+    if latest is not None and latest.sha256 == file.blob.sha256:
+        changed = change_document(connection, caller, document, said, comment=upload.comment)
+        accepted = changed.version or unchanged(connection, document.id, latest.number)
+        return replace(accepted, to_send=changed.jobs)
+    title = str(said.pop("title", document.title))
+    _, restamps = set_columns(connection, caller, document, said)
+    new = _new_version(caller, document.id, file, title, upload)
+    accepted = queue_version(connection, caller, document.space_id, new)
+    return replace(accepted, to_send=accepted.to_send + restamps)
 
 
 def _insert(connection: Connection, caller: Caller, space_id: str, upload: Upload, file: StoredFile) -> str:
@@ -117,36 +119,25 @@ def _insert(connection: Connection, caller: Caller, space_id: str, upload: Uploa
             effective_from=upload.effective_from,
             effective_to=upload.effective_to,
             created_by=caller.user_id,
+            source=upload.source,
         ),
     )
     return document_id
 
 
-def _version_and_job(
-    connection: Connection, caller: Caller, document_id: str, space_id: str, file: StoredFile, title: str
-) -> Accepted:
+def _new_version(caller: Caller, document_id: str, file: StoredFile, title: str, upload: Upload) -> NewVersion:
     extension = f".{file.name.rpartition('.')[2]}".lower()
-    number = versions.insert(
-        connection,
-        NewVersion(
-            document_id=document_id,
-            sha256=file.blob.sha256,
-            size=file.blob.size,
-            file_name=file.name,
-            media_type=BY_EXTENSION.get(extension, "application/octet-stream"),
-            title=title,
-            created_by=caller.user_id,
-        ),
-    )
-    job_id = jobs.insert(
-        connection,
-        JobKind.INGEST,
-        created_by=caller.user_id,
+    return NewVersion(
         document_id=document_id,
-        version=number,
-        space_id=space_id,
+        sha256=file.blob.sha256,
+        size=file.blob.size,
+        file_name=file.name,
+        media_type=BY_EXTENSION.get(extension, "application/octet-stream"),
+        title=title,
+        created_by=caller.user_id,
+        comment=upload.comment,
+        source_uri=upload.source_uri,
     )
-    return Accepted(document_id, number, job_id, unchanged=False, to_send=(job_id,))
 
 
 def _require_editor(connection: Connection, caller: Caller, existing: Document) -> None:
@@ -167,5 +158,6 @@ def _said(upload: Upload) -> dict[str, object]:
         "metadata": upload.metadata,
         "effective_from": upload.effective_from,
         "effective_to": upload.effective_to,
+        "source": upload.source,
     }
     return {name: value for name, value in said.items() if value is not None}

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from kbcore.domain.document import Classification
+from kbcore.domain.chunk import ElementKind, Span, StoredText
+from kbcore.domain.document import Classification, VersionState
 from kbcore.domain.ids import new_id
 from kbcore.domain.job import JobState
 from kbcore.errors import ItemFailed
-from kbcore.metadata import conversations, documents, groups, jobs, policies, spaces, users
+from kbcore.metadata import conversations, documents, groups, jobs, policies, spaces, users, versions
 from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.tables import generations
 from kbcore.permissions.policy import Grant, Policy, Role
@@ -58,6 +59,24 @@ class Scene:
     def document(self, space_id: str | None = None, external_id: str | None = None) -> str:
         """A fresh document in a fresh space, uploaded by somebody else, whose bytes are in the blob store."""
         return self._upload(space_id or self.space(), external_id).document_id
+
+    def indexed(self) -> str:
+        """A fresh document whose only version is as if indexed: it has a text, but readers do not see it yet."""
+        document_id = self.document()
+        with self.api.database.begin() as connection:
+            versions.store_text(
+                connection,
+                document_id,
+                1,
+                StoredText("content", (Span(ElementKind.TEXT, 0, 7),)),
+                media_type="text/plain",
+                title="note",
+                language="en",
+                pages=None,
+                element_counts={"text": 1},
+            )
+            versions.restate(connection, document_id, 1, state=VersionState.INDEXED)
+        return document_id
 
     def job(self, *, failed: bool = False) -> str:
         """A fresh job of somebody else."""

@@ -39,6 +39,10 @@ def _document(scene: Scene, _role: str) -> dict[str, Any]:
     return {"document_id": scene.document(), "number": 1}
 
 
+def _indexed(scene: Scene, _role: str) -> dict[str, Any]:
+    return {"document_id": scene.indexed(), "number": 1, "other": 1}
+
+
 def _space(scene: Scene, _role: str) -> dict[str, Any]:
     return {"space": scene.space()}
 
@@ -71,6 +75,12 @@ ROWS = (
     Row("GET /v1/documents/{document_id}/versions/{number}",    "401 404 200 200 200 404", _document),
     Row("GET /v1/documents/{document_id}/versions/{number}/content", "401 404 200 200 200 404", _document),
     Row("GET /v1/documents/{document_id}/versions/{number}/chunks",  "401 404 200 200 200 404", _document),
+    Row("GET /v1/documents/{document_id}/versions/{number}/diff/{other}", "401 404 200 200 200 404", _indexed),
+    Row("POST /v1/documents/{document_id}/rollback",            "401 404 403 202 202 404", _indexed,
+        send={"json": {"to": 1}}),
+    Row("PUT /v1/documents/{document_id}/text",                 "401 404 403 202 202 404", _indexed,
+        send={"json": {"text": "corrected"}}),
+    Row("POST /v1/documents/{document_id}/reparse",             "401 404 403 202 202 404", _indexed),
     Row("GET /v1/documents/{document_id}/policy",               "401 404 403 403 200 200", _document),
     Row("PUT /v1/documents/{document_id}/policy",               "401 404 403 403 200 200", _document,
         send={"json": POLICY}),

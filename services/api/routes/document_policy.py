@@ -63,11 +63,11 @@ def inherit(document_id: str, write: WriteDep, caller: CallerDep, if_match: IfMa
 
 
 def _changed(connection: Connection, caller: Caller, document: Document, own: int | None) -> Done:
-    job_id = change_document(connection, caller, document, {"own_policy_id": own})
+    restamp = next(iter(change_document(connection, caller, document, {"own_policy_id": own}).jobs), None)
     present = documents.get(connection, document.id)
     if present is None:
         raise NotFound("document")
-    return Done(_shown(connection, present, job_id), jobs=() if job_id is None else (job_id,))
+    return Done(_shown(connection, present, restamp), jobs=() if restamp is None else (restamp,))
 
 
 def _shown(connection: Connection, document: Document, job_id: str | None = None) -> PolicyShown:

@@ -55,12 +55,16 @@ def read_document(document_id: str, platform: PlatformDep, caller: CallerDep, re
     "/{document_id}",
     summary="Change a document",
     response_model=DocumentChanged,
-    responses=problems(400, 403, 404, 412),
+    responses=problems(400, 403, 404, 409, 412),
 )
 def change(
     document_id: str, body: DocumentChange, write: WriteDep, caller: CallerDep, if_match: IfMatchDep
 ) -> Response:
-    """Acts at once for every reader; its index rows follow in a job. Needs the role editor; for `policy`, manager."""
+    """Acts at once for every reader; its index rows follow in a job. Needs the role editor; for `policy`, manager.
+
+    A change of title, tags, metadata or effective dates is a version in the history; where the latest version is still
+    being ingested, that one is changed.
+    """
 
     def work(connection: Connection) -> Done:
         document = editable_document(connection, caller, document_id, if_match=if_match)
@@ -69,9 +73,10 @@ def change(
             managed_document(connection, caller, document_id)
             policy = None if body.policy is None else to_policy(connection, body.policy.named())
             values["own_policy_id"] = own_policy_id(connection, policy)
-        job_id = change_document(connection, caller, document, values)
+        changed = change_document(connection, caller, document, values, comment=body.comment)
         shown = _shown(connection, _present(connection, document_id))
-        return Done(DocumentChanged(**shown.model_dump(), job_id=job_id), jobs=(job_id,) if job_id is not None else ())
+        job_id = changed.version.job_id if changed.version else next(iter(changed.jobs), None)
+        return Done(DocumentChanged(**shown.model_dump(), job_id=job_id), jobs=changed.jobs)
 
     return write.perform(work, before_replay=lambda connection: readable_document(connection, caller, document_id))
 

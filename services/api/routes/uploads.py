@@ -1,12 +1,12 @@
 """`POST /v1/documents` and `PUT /v1/documents/{id}/content`: receiving files."""
 
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection
 
 from kbcore.bootstrap import Platform
@@ -14,7 +14,8 @@ from kbcore.domain.principal import Caller
 from kbcore.metadata import versions
 from services.api.dependencies import CallerDep, PlatformDep
 from services.api.if_match import IfMatchDep
-from services.api.schemas.documents import UploadAccepted, UploadFields
+from services.api.schemas.documents import ContentFields, UploadAccepted, UploadFields
+from services.api.schemas.names import Comment
 from services.api.schemas.problem import problems
 from services.api.uploads import (
     ReceivedFile,
@@ -28,12 +29,14 @@ from services.api.uploads import (
 from services.api.writes import Done, IdempotencyKey, Write
 from services.library import upload
 from services.library.access import editable_document, writable_space
-from services.library.upload import Accepted
+from services.library.derive import Accepted
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
 _FILE = {"type": "string", "format": "binary", "description": "The document; its file name is kept."}
 _REPEATABLE = {"tags"}
+
+Fields = TypeVar("Fields", bound=BaseModel)
 
 
 def _form_schema() -> dict[str, Any]:
@@ -82,7 +85,11 @@ async def upload_document(
             "required": True,
             "content": {
                 "multipart/form-data": {
-                    "schema": {"type": "object", "required": ["file"], "properties": {"file": _FILE}}
+                    "schema": {
+                        "type": "object",
+                        "required": ["file"],
+                        "properties": {"file": _FILE, "comment": {"type": "string", "maxLength": 2000}},
+                    }
                 },
                 "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
             },
@@ -96,17 +103,19 @@ async def replace_content(
     caller: CallerDep,
     if_match: IfMatchDep,
     key: IdempotencyKey = None,
+    comment: Annotated[Comment | None, Query(description="Why: shown in the history. A form's field does too.")] = None,
 ) -> Response:
     """Readers see the old version until the new one is indexed. Needs the role editor.
 
     The file is a form's part named `file`, or the whole body, which then keeps the file name of the version before.
     """
-    async with received_file(request) as file:
-        return await run_in_threadpool(_replace, request, platform, caller, key, document_id, if_match, file)
+    async with received_file(request) as form:
+        said = _said_of_content(form.fields, comment)
+        return await run_in_threadpool(_replace, request, platform, caller, key, document_id, if_match, form.file, said)
 
 
 def _upload(request: Request, platform: Platform, caller: Caller, key: str | None, form: ReceivedForm) -> Response:
-    fields = _validated(form.fields)
+    fields = _validated(form.fields, UploadFields)
     with platform.database.begin() as connection:
         writable_space(connection, caller, fields.space)  # before any byte is kept
     stored = store(platform, form.file, form.file.name or "")
@@ -122,6 +131,7 @@ def _replace(
     document_id: str,
     if_match: int | None,
     file: ReceivedFile,
+    said: ContentFields,
 ) -> Response:
     with platform.database.begin() as connection:
         document = editable_document(connection, caller, document_id, if_match=if_match)
@@ -130,9 +140,9 @@ def _replace(
 
     def work(connection: Connection) -> Done:
         held = editable_document(connection, caller, document_id, if_match=if_match)
-        return _done(upload.add_version(connection, caller, held, stored))
+        return _done(upload.add_version(connection, caller, held, stored, comment=said.comment))
 
-    return Write(platform, caller, key, request_hash(request, stored, [])).perform(work)
+    return Write(platform, caller, key, request_hash(request, stored, said.comment or [])).perform(work)
 
 
 def _done(accepted: Accepted) -> Done:
@@ -140,14 +150,20 @@ def _done(accepted: Accepted) -> Done:
     return Done(UploadAccepted.of(accepted), status=status, jobs=accepted.to_send)
 
 
-def _validated(fields: dict[str, list[str]]) -> UploadFields:
+def _said_of_content(fields: dict[str, list[str]], comment: str | None) -> ContentFields:
+    if comment is not None:
+        return ContentFields(comment=comment)
+    return _validated({name: values for name, values in fields.items() if name == "comment"}, ContentFields)
+
+
+def _validated(fields: dict[str, list[str]], model: type[Fields]) -> Fields:
     for name, values in fields.items():
         if len(values) > 1 and name not in _REPEATABLE:
             raise invalid_field(name, "Send it once")
     # An empty field of a form means: not filled in.
     sent = {name: values if name in _REPEATABLE else values[0] for name, values in fields.items() if any(values)}
     try:
-        return UploadFields.model_validate(sent)
+        return model.model_validate(sent)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False, include_context=False)
         raise RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in details]) from None

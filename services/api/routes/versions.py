@@ -15,10 +15,13 @@ from kbcore.errors import NotFound, Unavailable
 from kbcore.metadata import chunks, generations, versions
 from services.api.dependencies import CallerDep, PlatformDep
 from services.api.paging import single_page
+from services.api.schemas.diff import DiffShown
 from services.api.schemas.documents import ChunkShown, VersionShown, VersionWithText
 from services.api.schemas.page import Page
 from services.api.schemas.problem import problems
 from services.library.access import readable_document
+from services.library.diff import diff
+from services.library.revise import existing_version, text_of
 
 router = APIRouter(prefix="/v1/documents/{document_id}/versions", tags=["documents"])
 
@@ -43,16 +46,34 @@ def list_versions(document_id: str, platform: PlatformDep, caller: CallerDep) ->
     with platform.database.snapshot() as connection:
         document = readable_document(connection, caller, document_id)
         rows = versions.list_of(connection, document.id)
-    return single_page(rows, VersionShown.of)
+        published = versions.published_at(connection, document.id)
+    return single_page(
+        rows, lambda row: VersionShown.of(row, current=document.version, published_at=published.get(row.number))
+    )
 
 
 @router.get("/{number}", summary="Read a version", responses=problems(404))
 def read_version(document_id: str, number: int, platform: PlatformDep, caller: CallerDep) -> VersionWithText:
     """With its stored text, which citations and chunks are offsets into."""
     with platform.database.snapshot() as connection:
-        version = _readable_version(connection, caller, document_id, number)
-        stored = versions.stored_text(connection, version.document_id, version.number)
-    return VersionWithText.with_text(version, None if stored is None else stored.text)
+        document = readable_document(connection, caller, document_id)
+        version = existing_version(connection, document.id, number)
+        stored = versions.stored_text(connection, document.id, number)
+        published = versions.published_at(connection, document.id).get(number)
+    shown = VersionShown.of(version, current=document.version, published_at=published)
+    return VersionWithText(**shown.model_dump(), text=None if stored is None else stored.text)
+
+
+@router.get("/{number}/diff/{other}", summary="Compare two versions", responses=problems(404, 409))
+def compare(document_id: str, number: int, other: int, platform: PlatformDep, caller: CallerDep) -> DiffShown:
+    """What was added, removed, changed or moved from the first to the second, passage by passage.
+
+    A passage is a heading, a paragraph, a list item, a table or a listing of the stored text.
+    """
+    with platform.database.snapshot() as connection:
+        document = readable_document(connection, caller, document_id)
+        before, after = (text_of(connection, document.id, each) for each in (number, other))
+    return DiffShown.between(number, other, diff(before, after))
 
 
 @router.get(
@@ -92,10 +113,7 @@ def list_chunks(document_id: str, number: int, platform: PlatformDep, caller: Ca
 
 def _readable_version(connection: Connection, caller: Caller, document_id: str, number: int) -> Version:
     document = readable_document(connection, caller, document_id)
-    version = versions.get(connection, document.id, number) if 0 < number < 2**31 else None
-    if version is None:
-        raise NotFound("version")
-    return version
+    return existing_version(connection, document.id, number)
 
 
 def _opened(parts: Iterator[bytes]) -> Iterator[bytes]:

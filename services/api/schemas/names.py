@@ -67,6 +67,12 @@ Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 Line = Annotated[str, Field(min_length=1, max_length=500), BeforeValidator(_printable)]
 """One line of text for people, 1 to 500 characters."""
 
+Comment = Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(_storable)]
+"""Why something was changed, in a person's words."""
+
+Uri = Annotated[str, Field(min_length=1, max_length=2_000), BeforeValidator(_printable)]
+"""Where something came from: an address, or a path."""
+
 Level = Literal["public", "internal", "confidential", "restricted"]
 """A classification or a clearance, from low to high."""
 

@@ -1,0 +1,103 @@
+"""`POST /v1/documents/{id}/rollback`, `PUT …/text`, `POST …/reparse`: versions made from versions."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from sqlalchemy import Connection
+
+from kbcore.domain.document import Document
+from services.api.dependencies import CallerDep
+from services.api.if_match import IfMatchDep
+from services.api.schemas.documents import UploadAccepted
+from services.api.schemas.problem import problems
+from services.api.schemas.revisions import EditedText, Reparse, RollBack
+from services.api.writes import Done, Write, WriteDep
+from services.library.access import editable_document
+from services.library.derive import Accepted
+from services.library.revise import edit_text, reparse, roll_back
+
+router = APIRouter(prefix="/v1/documents/{document_id}", tags=["documents"])
+
+_UNCHANGED = {"model": UploadAccepted, "description": "The latest version is this already."}
+
+
+@router.post(
+    "/rollback",
+    summary="Go back to an older version",
+    status_code=202,
+    response_model=UploadAccepted,
+    responses={200: _UNCHANGED, **problems(400, 403, 404, 409, 412)},
+)
+def go_back(document_id: str, body: RollBack, write: WriteDep, caller: CallerDep, if_match: IfMatchDep) -> Response:
+    """A new version equal to that one: bytes, text, title, tags, metadata, effective dates. Needs the role editor.
+
+    It ends every other version, and nothing is parsed or embedded again.
+    """
+    return _revise(
+        write,
+        document_id,
+        if_match,
+        lambda connection, document: roll_back(connection, caller, document, body.to, body.comment),
+    )
+
+
+@router.put(
+    "/text",
+    summary="Correct the stored text",
+    status_code=202,
+    response_model=UploadAccepted,
+    responses={200: _UNCHANGED, **problems(400, 403, 404, 409, 412, 413)},
+)
+def correct_text(
+    document_id: str, body: EditedText, write: WriteDep, caller: CallerDep, if_match: IfMatchDep
+) -> Response:
+    """A new version with this text and the same original bytes. Needs the role editor.
+
+    Headings, tables and pages are carried over from the version that was edited. A later `reparse` keeps the edits.
+    """
+    return _revise(
+        write,
+        document_id,
+        if_match,
+        lambda connection, document: edit_text(connection, caller, document, body.text, body.comment),
+    )
+
+
+@router.post(
+    "/reparse",
+    summary="Read the original bytes again",
+    status_code=202,
+    response_model=UploadAccepted,
+    responses=problems(400, 403, 404, 409, 412),
+)
+def read_again(
+    document_id: str,
+    write: WriteDep,
+    caller: CallerDep,
+    if_match: IfMatchDep,
+    body: Reparse | None = None,
+) -> Response:
+    """A new version from the same bytes, as today's loaders read them. Needs the role editor.
+
+    Edits of the text are laid over it; where both changed the same lines, the new version fails with `edit_conflict`
+    and the document stays as it is. If nothing reads differently, it is skipped as `unchanged`.
+    """
+    return _revise(
+        write,
+        document_id,
+        if_match,
+        lambda connection, document: reparse(connection, caller, document, body.comment if body else None),
+    )
+
+
+def _revise(
+    write: Write, document_id: str, if_match: int | None, revision: Callable[[Connection, Document], Accepted]
+) -> Response:
+    def work(connection: Connection) -> Done:
+        document = editable_document(connection, write.caller, document_id, if_match=if_match)
+        accepted = revision(connection, document)
+        status = 200 if accepted.unchanged else 202
+        return Done(UploadAccepted.of(accepted), status=status, jobs=accepted.to_send)
+
+    return write.perform(work)
