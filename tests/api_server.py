@@ -119,7 +119,9 @@ def api_settings(home: Path, postgres_url: str, redis_url: str, **more: str) -> 
 
 
 @pytest.fixture(scope="session")
-def served_api(servers_home: Path, postgres_url: str, redis_url: str) -> Iterator[tuple[str, FastAPI]]:
+def served_api(
+    servers_home: Path, migrated_database: Database, postgres_url: str, redis_url: str
+) -> Iterator[tuple[str, FastAPI]]:
     """One server for all tests; they ask for `api`."""
     app = create_app(api_settings(servers_home / "api", postgres_url, redis_url))
     with serving(app) as url:

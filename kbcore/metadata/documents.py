@@ -27,6 +27,8 @@ _LIST_READABLE = sa.text(f"""
       AND (CAST(:space_id AS text) IS NULL OR d.space_id = :space_id)
       AND (CAST(:state AS text) IS NULL OR v.state = :state)
       AND (CAST(:q AS text) IS NULL OR strpos(lower(d.title), lower(:q)) > 0)
+      AND (CAST(:source AS text) IS NULL OR d.source = :source)
+      AND (CAST(:external_id AS text) IS NULL OR d.external_id = :external_id)
       AND (CAST(:after AS text) IS NULL OR d.id < :after)
     ORDER BY d.id DESC LIMIT :limit
 """)
@@ -91,6 +93,8 @@ def list_readable(
     space_id: str | None = None,
     state: str | None = None,
     q: str | None = None,
+    source: str | None = None,
+    external_id: str | None = None,
     after: str | None = None,
     limit: int,
 ) -> list[Document]:
@@ -100,7 +104,16 @@ def list_readable(
     """
     rows = connection.execute(
         _LIST_READABLE,
-        {"user_id": user_id, "space_id": space_id, "state": state, "q": q, "after": after, "limit": limit},
+        {
+            "user_id": user_id,
+            "space_id": space_id,
+            "state": state,
+            "q": q,
+            "source": source,
+            "external_id": external_id,
+            "after": after,
+            "limit": limit,
+        },
     )
     return [_document(row) for row in rows]
 

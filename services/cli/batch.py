@@ -60,6 +60,17 @@ def ingest(client: Client, items: Sequence[Item], console: Console) -> list[Outc
     return [outcomes[item.label] for item in items]
 
 
+def wait_for(client: Client, job_id: str, console: Console) -> Job:
+    """Wait until a job has ended, under a progress bar."""
+    with _progress(console) as progress:
+        bar = progress.add_task("waiting", total=1)
+        while not (job := client.job(job_id)).ended:
+            progress.update(bar, description=job.stage)
+            time.sleep(POLL_S)
+        progress.advance(bar)
+    return job
+
+
 def summary(outcomes: Iterable[Outcome]) -> str:
     """`28 indexed, 2 unchanged, 1 failed`."""
     counts = Counter(outcome.ended for outcome in outcomes)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from kbcore.errors import ZhikuError
-from services.cli.responses import Answer, Document, Job, SearchResult, Upload
+from services.cli.responses import Answer, Comparison, Document, HistoryVersion, Job, SearchResult, Upload
 
 ASK_TIMEOUT_S = 180.0
 UPLOAD_TIMEOUT_S = 300.0
@@ -107,6 +107,31 @@ class Client:
         """Every document of a space that this person may read."""
         for item in self.items("/v1/documents", {"space": space}):
             yield Document.model_validate(item)
+
+    def document_id(self, name: str, space: str | None) -> str:
+        """The id of a document that is named by it, or by its external id in a space. Raises `ApiError`."""
+        if space is None:
+            return name
+        found = self.call("GET", "/v1/documents", query={"space": space, "external_id": name})["items"]
+        if not found:
+            raise ApiError(404, "document_not_found", f"no document {name!r} in the space {space}")
+        return str(found[0]["id"])
+
+    def history(self, document_id: str) -> list[HistoryVersion]:
+        """`GET /v1/documents/{id}/versions`: newest first."""
+        items = self.call("GET", f"/v1/documents/{document_id}/versions")["items"]
+        return [HistoryVersion.model_validate(item) for item in items]
+
+    def diff(self, document_id: str, before: int, after: int) -> Comparison:
+        """`GET /v1/documents/{id}/versions/{a}/diff/{b}`."""
+        return Comparison.model_validate(
+            self.call("GET", f"/v1/documents/{document_id}/versions/{before}/diff/{after}")
+        )
+
+    def roll_back(self, document_id: str, to: int, comment: str | None) -> Upload:
+        """`POST /v1/documents/{id}/rollback`."""
+        body = {"to": to} | ({"comment": comment} if comment else {})
+        return Upload.model_validate(self.call("POST", f"/v1/documents/{document_id}/rollback", body=body))
 
     def items(self, path: str, query: Mapping[str, str | int] | None = None) -> Iterator[dict[str, Any]]:
         """All items of a list, page after page."""

@@ -17,6 +17,12 @@ AsOption = Annotated[
     typer.Option("--as", metavar="PERSON", help="Use a sample person's key: admin, employee, hr, finance."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")]
+DocumentArgument = Annotated[
+    str, typer.Argument(metavar="DOC", help="A document's id; with --space, its external id (for files, their path).")
+]
+SpaceOfDocumentOption = Annotated[
+    str | None, typer.Option("--space", "-s", metavar="SPACE", help="The space in which DOC is an external id.")
+]
 SpacesOption = Annotated[
     list[str] | None, typer.Option("--space", "-s", metavar="SPACE", help="Only this space; may be repeated.")
 ]

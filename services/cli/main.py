@@ -16,7 +16,10 @@ from kbcore.settings import silence_telemetry
 COMMANDS = {
     **{
         name: f"services.cli.{name}"
-        for name in ("up", "down", "status", "doctor", "ingest", "search", "ask", "jobs", "reindex")
+        for name in (
+            *("up", "down", "status", "doctor", "ingest", "search", "ask", "jobs", "reindex"),
+            *("history", "diff", "rollback"),
+        )
     },
     "demo": "services.demo.command",
     "key": "services.cli.key",

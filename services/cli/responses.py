@@ -95,9 +95,48 @@ class Job(_Read):
 
 
 class Document(_Read):
-    """A document in a list."""
+    """A document in a list. `sha256` is of the latest version's bytes; `source` is what it is kept in step with."""
 
     id: str
     external_id: str | None = None
+    source: str | None = None
     title: str
     version: int
+    sha256: str = ""
+
+
+class HistoryVersion(_Read):
+    """One version in a document's history."""
+
+    number: int
+    state: str
+    current: bool
+    origin: str
+    based_on: int | None
+    title: str
+    created_by: str
+    created_at: datetime
+    comment: str | None
+
+
+class Passage(_Read):
+    """A passage of one of two versions that are compared."""
+
+    text: str
+    page: int | None
+    heading: tuple[str, ...]
+
+
+class Change(_Read):
+    """One difference between two versions: `added`, `removed`, `changed` or `moved`."""
+
+    kind: str
+    before: Passage | None
+    after: Passage | None
+
+
+class Comparison(_Read):
+    """All differences between two versions, and how many there are of each kind."""
+
+    summary: dict[str, int]
+    changes: tuple[Change, ...]

@@ -31,12 +31,22 @@ def list_documents(
     space: Annotated[str | None, Query(description="Only of this space: id or name.")] = None,
     status: Annotated[VersionState | None, Query(description="Only with a latest version in this state.")] = None,
     q: Annotated[str | None, Query(max_length=200, description="A part of the title, in any case.")] = None,
+    source: Annotated[str | None, Query(max_length=500, description="Only those kept in step with this.")] = None,
+    external_id: Annotated[str | None, Query(max_length=500, description="Only with this id of yours.")] = None,
 ) -> Page[DocumentShown]:
     """Those that you may read, newest first."""
     with platform.database.snapshot() as connection:
         space_id = None if space is None else named_space(connection, caller, space).id
         rows = documents.list_readable(
-            connection, caller.user_id, space_id=space_id, state=status, q=q, after=page.after, limit=page.fetch
+            connection,
+            caller.user_id,
+            space_id=space_id,
+            state=status,
+            q=q,
+            source=source,
+            external_id=external_id,
+            after=page.after,
+            limit=page.fetch,
         )
         latest = versions.latest_of(connection, [row.id for row in rows])
     return page.page(rows, lambda row: row.id, lambda row: DocumentShown.of(row, latest[row.id]))
