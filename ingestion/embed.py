@@ -1,18 +1,37 @@
 """Embed: vectors for the chunks whose text has none yet."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from kbcore.domain.chunk import Chunk
 from kbcore.domain.vector import vector_to_bytes
 from kbcore.embedding.interface import Embedder
 from kbcore.metadata import chunks as chunk_rows
+from kbcore.metadata.chunks import IndexedText
 from kbcore.metadata.database import Database
 
 
 def embedded_hash(chunk: Chunk) -> bytes:
     """SHA-256 of what gets embedded: equal texts under equal headings share one vector."""
-    return hashlib.sha256(chunk.embedded_text.encode("utf-8", "surrogatepass")).digest()
+    return text_hash(chunk.embedded_text)
+
+
+def text_hash(embedded_text: str) -> bytes:
+    """SHA-256 of a text that is, or would be, embedded."""
+    return hashlib.sha256(embedded_text.encode("utf-8", "surrogatepass")).digest()
+
+
+def remembered_counts(
+    count_tokens: Callable[[Sequence[str]], list[int]], indexed: Mapping[bytes, IndexedText]
+) -> Callable[[Sequence[str]], list[int]]:
+    """`count_tokens`, which counts only texts that were not counted when they were indexed."""
+
+    def counts(texts: Sequence[str]) -> list[int]:
+        known = [indexed.get(text_hash(text)) for text in texts]
+        fresh = iter(count_tokens([text for text, row in zip(texts, known, strict=True) if row is None]))
+        return [next(fresh) if row is None else row.tokens for row in known]
+
+    return counts
 
 
 def embed_missing(database: Database, embedder: Embedder, chunks: Sequence[Chunk], *, batch_size: int) -> Iterator[int]:

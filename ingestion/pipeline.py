@@ -3,12 +3,12 @@
 Every stage may be repeated: a killed worker's successor starts over, and finds what was stored where it is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingestion.chunk.chunker import chunk
 from ingestion.clean.pipeline import clean
-from ingestion.embed import embed_missing, embedded_hash
+from ingestion.embed import embed_missing, embedded_hash, remembered_counts
 from ingestion.load.sandbox import ParserProcess
 from ingestion.overlay import with_edits
 from ingestion.publish import Publisher
@@ -23,7 +23,7 @@ from kbcore.language.script import detect_language
 from kbcore.language.weights import document_weights, pack
 from kbcore.metadata import chunks as chunk_rows
 from kbcore.metadata import documents, generations, versions
-from kbcore.metadata.chunks import StagedChunk
+from kbcore.metadata.chunks import IndexedText, StagedChunk
 from kbcore.metadata.generations import Generation
 
 Progress = Callable[[str, int, int], None]
@@ -60,9 +60,12 @@ class DocumentPath:
             stored = self._clean(version, self._load(version, progress), progress)
         generation = self._live()
         embedder = self.platform.embedder_for(generation.embedding)
-        chunks = self._chunk(version, stored, generation, embedder, progress)
+        with self.platform.database.begin() as connection:
+            indexed = chunk_rows.indexed_texts(connection, generation.id, version.document_id)
+        counts = remembered_counts(embedder.count_tokens, indexed)
+        chunks = self._chunk(version, stored, generation, counts, progress)
         self._embed(chunks, embedder, progress)
-        self._stage(version, generation, chunks)
+        self._stage(version, generation, chunks, indexed)
 
     def _stored(self, version: Version) -> StoredText | None:
         """The text, if it is there already: copied from another version, or parsed by an earlier try."""
@@ -123,14 +126,19 @@ class DocumentPath:
         return stored
 
     def _chunk(
-        self, version: Version, stored: StoredText, generation: Generation, embedder: Embedder, progress: Progress
+        self,
+        version: Version,
+        stored: StoredText,
+        generation: Generation,
+        count_tokens: Callable[[Sequence[str]], list[int]],
+        progress: Progress,
     ) -> list[Chunk]:
         progress("chunk", 0, 1)
         settings = generation.chunking_of(self._document(version.document_id).space_id)
         return chunk(
             stored,
             title=version.title,
-            count_tokens=embedder.count_tokens,
+            count_tokens=count_tokens,
             max_tokens=settings["max_tokens"],
             min_tokens=settings["min_tokens"],
         )
@@ -140,16 +148,17 @@ class DocumentPath:
         for done in embed_missing(self.platform.database, embedder, chunks, batch_size=batch):
             progress("embed", done, len(chunks))
 
-    def _stage(self, version: Version, generation: Generation, chunks: list[Chunk]) -> None:
-        staged = [
-            StagedChunk(
-                id=chunk_id(version.document_id, version.number, item.ordinal),
-                chunk=item,
-                embedded_hash=embedded_hash(item),
-                terms=pack(document_weights(terms(item.embedded_text, generation.analyzer))),
-            )
-            for item in chunks
-        ]
+    def _stage(
+        self, version: Version, generation: Generation, chunks: list[Chunk], indexed: Mapping[bytes, IndexedText]
+    ) -> None:
+        """With the keyword weights of open rows that read the same; those of new texts are computed."""
+        staged = []
+        for item in chunks:
+            key = embedded_hash(item)
+            known = indexed.get(key)
+            weights = known.terms if known else pack(document_weights(terms(item.embedded_text, generation.analyzer)))
+            row_id = chunk_id(version.document_id, version.number, item.ordinal)
+            staged.append(StagedChunk(row_id, item, key, weights))
         with self.platform.database.begin() as connection:
             if versions.mark_staged(connection, generation.id, version.document_id, version.number):
                 chunk_rows.stage(connection, generation.id, version.document_id, version.number, staged)

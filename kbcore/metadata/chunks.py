@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from kbcore.domain.chunk import Chunk
+from kbcore.domain.document import FOREVER
 from kbcore.metadata.tables import chunks, embeddings, version_chunks
 
 
@@ -19,6 +20,14 @@ class StagedChunk:
     chunk: Chunk
     embedded_hash: bytes
     terms: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedText:
+    """What was computed from an embedded text when it was indexed: packed keyword weights, and its tokens."""
+
+    terms: bytes
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,16 @@ def unstage(connection: Connection, document_id: str, version: int) -> None:
     connection.execute(
         chunks.delete().where(sa.tuple_(chunks.c.generation_id, chunks.c.id).in_(placed), chunks.c.valid_from.is_(None))
     )
+
+
+def indexed_texts(connection: Connection, generation_id: int, document_id: str) -> dict[bytes, IndexedText]:
+    """What the open rows of a document say about their embedded texts, by the hash of those."""
+    rows = connection.execute(
+        sa.select(chunks.c.embedded_hash, chunks.c.terms, chunks.c.tokens).where(
+            chunks.c.generation_id == generation_id, chunks.c.document_id == document_id, chunks.c.valid_to == FOREVER
+        )
+    )
+    return {row.embedded_hash: IndexedText(row.terms, row.tokens) for row in rows}
 
 
 def of_version(connection: Connection, generation_id: int, document_id: str, version: int) -> list[PlacedChunk]:

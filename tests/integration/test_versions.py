@@ -90,7 +90,7 @@ def present(works: Works, document_id: str) -> Document:
 
 def chunk_ids(works: Works, document_id: str, number: int) -> list[str]:
     with works.platform.database.begin() as connection:
-        placed = chunks.of_version(connection, works.bench.generation.id, document_id, number)
+        placed = chunks.of_version(connection, works.generation.id, document_id, number)
     return [chunk.chunk_id for chunk in placed]
 
 
