@@ -11,13 +11,13 @@ from kbcore.domain.job import JobKind
 from kbcore.domain.principal import Caller
 from kbcore.errors import Conflict, Forbidden, Unprocessable
 from kbcore.metadata import documents, jobs, spaces, versions
-from services.library.derive import Accepted, derive
+from services.library.derive import Accepted, columns_of, derive
 
 _STAMPED = {"classification", "own_policy_id"}
 """Columns that index rows carry too."""
 
-_OF_VERSIONS = {"tags", "metadata", "effective_from", "effective_to"}
-"""Columns that every version has of its own, besides the title."""
+_OF_VERSIONS = {"title", "tags", "metadata", "effective_from", "effective_to"}
+"""Columns that every version has of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def change_document(
     Raises `Forbidden`, `Unprocessable`, `Conflict` (`external_id_taken`).
     """
     changed, restamps = set_columns(connection, caller, document, values)
-    if not changed.keys() & {"title", *_OF_VERSIONS}:
+    if not changed.keys() & _OF_VERSIONS:
         return Changed(jobs=restamps)
     version = _record(connection, caller, document, changed, comment)
     return Changed(version, restamps + (() if version is None else version.to_send))
@@ -79,22 +79,23 @@ def _record(
     connection: Connection, caller: Caller, document: Document, changed: Mapping[str, object], comment: str | None
 ) -> Accepted | None:
     """Write the change into the history: into the version on its way, or as one of its own that corrects the last."""
-    title = str(changed.get("title", document.title))
-    if "title" in changed:
-        versions.retitle_unpublished(connection, document.id, title)
+    said = _stored({name: value for name, value in changed.items() if name in _OF_VERSIONS})
+    if "title" in said:
+        versions.retitle_unpublished(connection, document.id, str(said["title"]))
     latest = versions.get(connection, document.id, document.latest_version)
     if latest is None:
         return None
     base: Version | None = latest
     if latest.state is not VersionState.INDEXED:
-        said = {name: value for name, value in changed.items() if name in _OF_VERSIONS}
-        versions.restate(connection, document.id, latest.number, **_stored(said), **_given(comment))
+        versions.restate(connection, document.id, latest.number, **said, **_given(comment))
         if latest.state in (VersionState.PENDING, VersionState.STAGED):
             return None
         base = versions.get(connection, document.id, document.version)
     if base is None:
         return None
-    made = derive(connection, caller, document, base, Origin.METADATA, title=title, comment=comment)
+    own = {**columns_of(base), **said}
+    require_order(_time(own["effective_from"]), _time(own["effective_to"]))
+    made = derive(connection, caller, document, base, Origin.METADATA, said=said, comment=comment)
     versions.copy_text(connection, document.id, made.version, source=base.number)
     return made
 

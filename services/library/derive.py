@@ -1,5 +1,6 @@
 """Making versions: each is a row that waits and a job that takes it to readers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -47,14 +48,16 @@ def derive(
     origin: Origin,
     *,
     replaces: Replaces = Replaces.BASE,
-    title: str | None = None,
+    said: Mapping[str, object] | None = None,
     comment: str | None = None,
 ) -> Accepted:
     """The next version of a locked document, with the bytes of one of its versions and not yet any text.
 
-    Tags, metadata and effective dates are the document's, so they are set before.
+    Title, tags, metadata and effective dates are those of `source` (the document's may be of a version that failed),
+    besides what is `said` now.
     """
-    return queue_version(
+    own = {**columns_of(source), **(said or {})}
+    accepted = queue_version(
         connection,
         caller,
         document.space_id,
@@ -64,7 +67,7 @@ def derive(
             size=source.size,
             file_name=source.file_name,
             media_type=source.media_type,
-            title=title or source.title,
+            title=source.title,
             created_by=caller.user_id,
             comment=comment,
             origin=origin,
@@ -73,6 +76,19 @@ def derive(
             replaces=replaces,
         ),
     )
+    versions.restate(connection, document.id, accepted.version, **own)
+    return accepted
+
+
+def columns_of(version: Version) -> dict[str, object]:
+    """What is said about a version, as the columns take it."""
+    return {
+        "title": version.title,
+        "tags": list(version.tags),
+        "metadata": dict(version.metadata),
+        "effective_from": version.effective_from,
+        "effective_to": version.effective_to,
+    }
 
 
 def unchanged(connection: Connection, document_id: str, number: int) -> Accepted:

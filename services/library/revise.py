@@ -11,7 +11,7 @@ from kbcore.errors import Conflict, NotFound, Unprocessable
 from kbcore.language.script import detect_language
 from kbcore.metadata import documents, versions
 from kbcore.revisions.outline import carried_outline
-from services.library.derive import Accepted, derive, unchanged
+from services.library.derive import Accepted, columns_of, derive, unchanged
 
 _MAX_NUMBER = 2**31
 
@@ -46,14 +46,9 @@ def roll_back(connection: Connection, caller: Caller, document: Document, to: in
     if latest is not None and document.version == latest.number and _equals(latest, to):
         return unchanged(connection, document.id, latest.number)
     text_of(connection, document.id, to)
-    documents.update(
-        connection,
-        document.id,
-        tags=list(target.tags),
-        metadata=dict(target.metadata),
-        effective_from=target.effective_from,
-        effective_to=target.effective_to,
-    )
+    said = columns_of(target)
+    del said["title"]  # comes with the version, when readers see that
+    documents.update(connection, document.id, **said)
     accepted = derive(connection, caller, document, target, Origin.ROLLBACK, replaces=Replaces.ALL, comment=comment)
     versions.copy_text(connection, document.id, accepted.version, source=to)
     return accepted

@@ -274,6 +274,31 @@ def test_a_change_after_a_failure_is_of_the_version_in_force(works: Works) -> No
     assert works.version(document, empty).tags == ("after",)
 
 
+def test_a_correction_does_not_take_over_what_a_failed_version_said(works: Works) -> None:
+    document, _ = ingested(works, TABLE)
+    with works.platform.database.begin() as connection:
+        documents.update(connection, document, effective_from=datetime.now(UTC) + timedelta(days=30), tags=["later"])
+    _, empty, job = works.upload(" ", document)
+    works.bench.run(job)
+    assert works.version(document, empty).effective_from is not None
+    accepted = edit(works, document, stored(works, document, 1).text.replace("五天", "十五天"))
+    made = works.version(document, accepted.version)
+    assert (made.effective_from, made.tags) == (None, ())
+    assert present(works, document).version == made.number
+
+
+def test_correcting_a_future_version_leaves_the_present_one_in_force(works: Works) -> None:
+    document, _ = ingested(works, TABLE)
+    with works.platform.database.begin() as connection:
+        documents.update(connection, document, effective_from=datetime.now(UTC) + timedelta(days=30))
+    _, future = ingested(works, TABLE.replace("五天", "十天"), document)
+    accepted = edit(works, document, stored(works, document, future).text.replace("十天", "十二天"))
+    assert works.version(document, accepted.version).based_on == future
+    assert present(works, document).version == 1
+    assert roll(works, document, 1).unchanged is False
+    assert present(works, document).version == accepted.version + 1
+
+
 def test_a_retry_reads_what_is_stored(works: Works) -> None:
     document, number, job = works.upload(TABLE)
     works.embedder.before = lambda: works.cancel(job)
