@@ -26,9 +26,10 @@ async function trouble(response) {
 
 const trace = (id) => (id ? words("error_trace", { trace: id }) : "");
 
-/** One request. `body` is sent as JSON, a FormData as it is. Throws `Trouble`; an AbortError stays itself. */
-export async function call(path, { method = "GET", body, signal } = {}) {
+/** One request. `body` is sent as JSON, a FormData as it is; `ifMatch` is the latest version that one knows. Throws `Trouble`; an AbortError stays itself. */
+export async function call(path, { method = "GET", body, signal, ifMatch } = {}) {
   const headers = { Authorization: `Bearer ${key()}` };
+  if (ifMatch !== undefined) headers["If-Match"] = `"${ifMatch}"`;
   const isForm = body instanceof FormData;
   if (body !== undefined && !isForm) headers["Content-Type"] = "application/json";
   let response;
@@ -43,6 +44,16 @@ export async function call(path, { method = "GET", body, signal } = {}) {
 }
 
 export const json = async (path, options) => (await call(path, options)).json();
+
+/** The items of a list; none if it can't be read: for choices that one can do without. */
+export async function itemsOf(path) {
+  try {
+    return (await json(path)).items;
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    return [];
+  }
+}
 
 /** Server-sent events of a response, as `{event, data}` with the data decoded from JSON. */
 export async function* events(response) {

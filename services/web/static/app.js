@@ -1,23 +1,31 @@
-// Signing in and out, the two tabs, the language.
+// Signing in and out, the tabs, the language.
 
 import { Trouble, forgetKey, json, keepKey, key } from "/assets/api.js";
-import { newConversation, offerSpaces, refreshWords, startAsk } from "/assets/ask.js";
-import { offerDocumentSpaces, refreshDocumentWords, reload, startDocuments } from "/assets/documents.js";
+import { askAgain, newConversation, offerSpaces, refreshWords, startAsk } from "/assets/ask.js";
+import { openDocument, refreshDocument, startDocument } from "/assets/document.js";
+import { focusDocument, offerDocumentSpaces, refreshDocumentWords, reload, startDocuments } from "/assets/documents.js";
 import { byId } from "/assets/dom.js";
+import { reloadHistory, startHistory } from "/assets/history.js";
+import { leaveIndexes, openIndexes, refreshIndexes, startIndexes } from "/assets/indexes.js";
 import { closeSource, startSource } from "/assets/source.js";
 import { applyWords, switchLanguage } from "/assets/words.js";
 
-const VIEWS = ["sign-in", "ask", "documents"];
+const TAB_OF = { ask: "ask", history: "history", documents: "documents", document: "documents", indexes: "indexes" };
+const OPENED = { ask: () => {}, history: reloadHistory, documents: reload, indexes: openIndexes };
+const EMPTIED = ["turns", "conversations", "uploads", "documents-rows", "document-work", "versions", "indexes", "snapshots"];
 
 let me = null;
+let shown = null;
 
 function show(view) {
-  for (const name of VIEWS) byId(`view-${name}`).hidden = name !== view;
-  for (const name of ["ask", "documents"]) {
-    if (name === view) byId(`tab-${name}`).setAttribute("aria-current", "page");
+  shown = view;
+  for (const name of ["sign-in", ...Object.keys(TAB_OF)]) byId(`view-${name}`).hidden = name !== view;
+  for (const name of Object.keys(OPENED)) {
+    if (name === TAB_OF[view]) byId(`tab-${name}`).setAttribute("aria-current", "page");
     else byId(`tab-${name}`).removeAttribute("aria-current");
   }
   for (const id of ["tabs", "me", "sign-out"]) byId(id).hidden = view === "sign-in";
+  leaveIndexes();
   closeSource();
 }
 
@@ -25,6 +33,7 @@ async function enter() {
   me = await json("/v1/users/me");
   const spaces = (await json("/v1/spaces?limit=100")).items;
   byId("me").textContent = me.display_name || me.name;
+  byId("tab-indexes").hidden = !me.is_admin;
   offerSpaces(spaces);
   offerDocumentSpaces(spaces, me.is_admin);
   show("ask");
@@ -51,9 +60,7 @@ async function signIn(event) {
 function signOut(message = "") {
   forgetKey();
   me = null;
-  byId("turns").replaceChildren();
-  byId("uploads").replaceChildren();
-  byId("documents-rows").replaceChildren();
+  for (const id of EMPTIED) byId(id).replaceChildren();
   show("sign-in");
   byId("sign-in-error").textContent = message;
   byId("key").focus();
@@ -63,16 +70,20 @@ async function begin() {
   applyWords();
   startAsk();
   startSource();
-  startDocuments();
+  startDocuments((id) => { show("document"); openDocument(id, me); });
+  startDocument(async (id) => { show("documents"); await reload(); focusDocument(id); });
+  startHistory((question) => { show("ask"); askAgain(question); });
+  startIndexes();
   byId("sign-in").addEventListener("submit", signIn);
   byId("sign-out").addEventListener("click", () => signOut());
-  byId("tab-ask").addEventListener("click", () => show("ask"));
-  byId("tab-documents").addEventListener("click", () => { show("documents"); reload(); });
+  for (const [name, opened] of Object.entries(OPENED)) byId(`tab-${name}`).addEventListener("click", () => { show(name); opened(); });
   byId("language").addEventListener("click", () => {
     switchLanguage();
     refreshWords();
     refreshDocumentWords(me?.is_admin);
-    if (!byId("view-documents").hidden) reload();
+    if (shown === "document") refreshDocument();
+    else if (shown === "indexes") refreshIndexes();
+    else if (shown !== "sign-in") OPENED[shown]();
   });
   if (!key()) return signOut();
   try {

@@ -1,8 +1,10 @@
 // The conversation: a question, its answer as it is written, its citations.
 
+import { citationLine, withMarkers } from "/assets/answer.js";
 import { Trouble, call, events } from "/assets/api.js";
+import { backToNow, chosenMoment, offerMoments, refreshMoment, startMoment } from "/assets/as_of.js";
 import { byId, element } from "/assets/dom.js";
-import { closeSource, showSource } from "/assets/source.js";
+import { closeSource } from "/assets/source.js";
 import { words } from "/assets/words.js";
 
 let conversation = null;
@@ -24,6 +26,7 @@ export function startAsk() {
   });
   question.addEventListener("input", fit);
   byId("new-conversation").addEventListener("click", newConversation);
+  startMoment();
 }
 
 /** Offer these spaces as the search's scope, and begin anew. */
@@ -40,10 +43,18 @@ export function offerSpaces(found) {
 
 export function newConversation() {
   running?.abort();
+  offerMoments();
   conversation = null;
   closeSource();
   byId("turns").replaceChildren(welcome());
   byId("question").focus();
+}
+
+/** Ask this of the documents as they are now, in a new conversation. */
+export function askAgain(question) {
+  newConversation();
+  backToNow();
+  return ask(question);
 }
 
 function welcome() {
@@ -61,16 +72,18 @@ function welcome() {
 export function refreshWords() {
   if (byId("turns").querySelector(".empty")) byId("turns").replaceChildren(welcome());
   offerSpaces(spaces);
+  refreshMoment();
   setRunning(running);
 }
 
 async function ask(question) {
-  if (!question) return;
-  const turn = newTurn(question);
+  const past = chosenMoment();
+  if (!question || past === undefined) return;
+  const turn = newTurn(question, past);
   const control = new AbortController();
   setRunning(control);
   try {
-    await follow(turn, question, control.signal);
+    await follow(turn, question, past, control.signal);
   } catch (error) {
     if (error.name !== "AbortError" && !(error instanceof Trouble)) throw error;
     turn.fail(error.name === "AbortError" ? words("stopped") : error.message);
@@ -79,11 +92,12 @@ async function ask(question) {
   }
 }
 
-async function follow(turn, question, signal) {
+async function follow(turn, question, past, signal) {
   const body = { question, stream: true };
   if (conversation) body.conversation_id = conversation;
   const space = byId("ask-space").value;
   if (space) body.spaces = [space];
+  if (past) body.as_of = past.value;
   const response = await call("/v1/ask", { method: "POST", body, signal });
   let finished = false;
   for await (const { event, data } of events(response)) {
@@ -101,7 +115,7 @@ async function follow(turn, question, signal) {
 }
 
 /** The nodes of one question and answer, and what changes them. */
-function newTurn(question) {
+function newTurn(question, past) {
   byId("turns").querySelector(".empty")?.remove();
   byId("question").value = "";
   fit();
@@ -110,7 +124,9 @@ function newTurn(question) {
   const sources = element("ol", { class: "citations", "aria-label": words("sources") });
   const article = element(
     "article", { class: "turn", "aria-busy": "true" },
-    element("h2", { class: "question" }, question), status, answer, sources,
+    element("h2", { class: "question" }, question),
+    past ? element("p", { class: "asked-as-of" }, words("asked_as_of", { time: past.words })) : null,
+    status, answer, sources,
   );
   byId("turns").append(article);
   article.scrollIntoView({ block: "start", behavior: "smooth" });
@@ -148,33 +164,6 @@ function markUnknown(article, searched) {
   article.querySelector(".answer").before(element("p", { class: "unknown-label" }, words("unknown")));
   article.append(
     element("p", { class: "hint" }, `${words("unknown_searched")} · ${words("unknown_spaces", { spaces: searched.join(", ") })}`),
-  );
-}
-
-/** The text with every `[n]` that has a citation as a button that opens its source. */
-function withMarkers(text, citations) {
-  const byMarker = new Map(citations.map((citation) => [citation.marker, citation]));
-  return text.split(/(\[\d+\])/).filter(Boolean).map((part) => {
-    const citation = byMarker.get(part);
-    if (!citation) return document.createTextNode(part);
-    return element("button", {
-      type: "button", class: "marker", title: citation.title,
-      "aria-label": `${words("source", { marker: part })}: ${citation.title}`,
-      onclick: (event) => showSource(citation, event.currentTarget),
-    }, part.slice(1, -1));
-  });
-}
-
-function citationLine(citation) {
-  const { heading = [], page } = citation.source;
-  const where = [...heading, page ? words("page", { n: page }) : null, `${words("version")} ${citation.version}`].filter(Boolean);
-  return element(
-    "li", {},
-    element(
-      "button", { type: "button", class: "citation", onclick: (event) => showSource(citation, event.currentTarget) },
-      element("span", { class: "marker" }, citation.marker.slice(1, -1)),
-      element("span", { class: "citation-text" }, element("strong", {}, citation.title), element("small", {}, where.join(" · "))),
-    ),
   );
 }
 

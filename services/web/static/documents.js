@@ -1,18 +1,20 @@
-// The documents that this person may read; for those who may upload: drag and drop, progress, reasons for failures.
+// The documents that this person may read; for those who may upload, a place to drop files.
 
 import { Trouble, json } from "/assets/api.js";
 import { byId, element } from "/assets/dom.js";
-import { known, reasonOf, words } from "/assets/words.js";
-
-const POLL_MS = 700;
-const ENDED = ["succeeded", "failed", "cancelled"];
+import { moment } from "/assets/times.js";
+import { uploadAll } from "/assets/uploads.js";
+import { reasonOf, words } from "/assets/words.js";
 
 let spaces = [];
 let mayUpload = new Set();
 let cursor = null;
 let asked = 0;
+let openDocument = null;
 
-export function startDocuments() {
+/** `open(id)` shows a document's history. */
+export function startDocuments(open) {
+  openDocument = open;
   byId("documents-space").addEventListener("change", reload);
   let timer;
   byId("find").addEventListener("input", () => {
@@ -45,6 +47,9 @@ export function offerDocumentSpaces(found, isAdmin) {
 export function refreshDocumentWords(isAdmin) {
   offerDocumentSpaces(spaces, isAdmin);
 }
+
+/** Give the focus to a document's title in the list. */
+export const focusDocument = (id) => byId("documents-rows").querySelector(`[data-document="${CSS.escape(id)}"]`)?.focus();
 
 /** Load the list from its beginning. */
 export async function reload() {
@@ -82,59 +87,18 @@ function row(item) {
   const title = spaces.find((one) => one.name === item.space)?.title ?? item.space;
   return element(
     "tr", {},
-    element("th", { scope: "row" }, item.title),
+    element("th", { scope: "row" }, element("button", { type: "button", class: "title", "data-document": item.id, onclick: () => openDocument(item.id) }, item.title)),
     element("td", {}, title),
     element("td", {}, item.version ? String(item.version) : "–"),
     element("td", {}, element("span", { class: `level ${item.classification}` }, words(`level_${item.classification}`))),
     element("td", { class: "state" }, words(`state_${state}`), reason ? element("small", { title: reason.detail }, reasonOf(reason)) : null),
-    element("td", {}, new Date(item.updated_at).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" })),
+    element("td", {}, moment(item.updated_at)),
   );
 }
 
 async function upload(files) {
   const space = byId("documents-space").value;
   if (!mayUpload.has(space)) return;
-  await Promise.all(files.map((file) => uploadOne(file, space)));
+  await uploadAll(files, space);
   await reload();
-}
-
-async function uploadOne(file, space) {
-  const bar = element("progress", { max: 100, "aria-label": file.name });
-  const state = element("span", { class: "upload-state" }, words("up_sending"));
-  const line = element("li", { class: "upload" }, element("span", { class: "upload-name" }, file.name), bar, state);
-  byId("uploads").prepend(line);
-  const end = (kind, text) => {
-    bar.remove();
-    line.classList.add(kind);
-    state.textContent = text;
-  };
-  const form = new FormData();
-  form.append("space", space);
-  form.append("external_id", file.name);
-  form.append("file", file);
-  try {
-    const accepted = await json("/v1/documents", { method: "POST", body: form });
-    if (!accepted.job_id) return end("indexed", words("up_unchanged"));
-    state.textContent = words("up_queued");
-    // Of a file that is unchanged this is the job of its first upload, which may have failed.
-    const job = await finished(accepted.job_id, bar, state);
-    if (job.state === "succeeded" && job.stage !== "skipped") return end("indexed", words(accepted.unchanged ? "up_unchanged" : "up_indexed"));
-    const page = job.error?.page ? ` (${words("page", { n: job.error.page })})` : "";
-    state.title = job.error?.detail ?? "";
-    return end("failed", `${words(job.state === "succeeded" ? "up_skipped" : "up_failed")}: ${job.error ? reasonOf(job.error) : job.state}${page}`);
-  } catch (error) {
-    if (!(error instanceof Trouble)) throw error;
-    return end("failed", `${words("up_failed")}: ${error.message}`);
-  }
-}
-
-async function finished(id, bar, state) {
-  for (;;) {
-    const job = await json(`/v1/jobs/${encodeURIComponent(id)}`);
-    if (ENDED.includes(job.state)) return job;
-    if (job.total) bar.value = (100 * job.done) / job.total;
-    const stage = `stage_${job.stage}`;
-    state.textContent = job.state === "queued" ? words("up_queued") : (known(stage) ? words(stage) : job.stage);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
 }

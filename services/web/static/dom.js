@@ -16,3 +16,13 @@ export const byId = (id) => document.getElementById(id);
 
 /** Characters `start` to `end` of a text, counted as Unicode code points, as the server counts them. */
 export const slice = (characters, start, end) => characters.slice(Math.max(0, start), end).join("");
+
+/** Draw anew what is in `container`, and keep the focus on the control with the same `data-focus`. */
+export function redraw(container, ...nodes) {
+  const focused = container.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
+  container.replaceChildren(...nodes);
+  if (focused) [...container.querySelectorAll("[data-focus]")].find((node) => node.dataset.focus === focused)?.focus();
+}
+
+/** A button; `properties.class` is quiet if left out. */
+export const button = (text, onclick, properties = {}) => element("button", { type: "button", class: "quiet", onclick, ...properties }, text);

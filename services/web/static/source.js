@@ -1,7 +1,9 @@
 // The source panel: where a quote stands, highlighted in the stored text of that version.
 
-import { Trouble, call, json } from "/assets/api.js";
+import { Trouble, json } from "/assets/api.js";
+import { versionWords } from "/assets/citation.js";
 import { byId, element, slice } from "/assets/dom.js";
+import { download } from "/assets/download.js";
 import { words } from "/assets/words.js";
 
 const AROUND = 400; // characters shown on each side of the quote
@@ -43,7 +45,7 @@ export async function showSource(citation, from) {
 
 function head(citation) {
   const { heading = [], page } = citation.source;
-  const facts = [`${words("version")} ${citation.version}`, page ? words("page", { n: page }) : null].filter(Boolean);
+  const facts = [page ? words("page", { n: page }) : null, ...versionWords(citation)].filter(Boolean);
   return [
     element(
       "div", { class: "source-head" },
@@ -53,8 +55,8 @@ function head(citation) {
     ),
     heading.length ? element("p", { class: "path" }, heading.join(" › ")) : "",
     element(
-      "p", { class: "facts" }, facts.join(" · "), " · ",
-      element("button", { type: "button", class: "link", onclick: () => download(citation) }, words("original")),
+      "p", { class: "facts" }, ...facts.flatMap((fact) => [fact, " · "]),
+      element("button", { type: "button", class: "link", onclick: () => save(citation) }, words("original")),
     ),
   ];
 }
@@ -73,14 +75,9 @@ function inContext(characters, { source: { start, end }, quote }) {
   ];
 }
 
-async function download(citation) {
-  const path = `/v1/documents/${encodeURIComponent(citation.document_id)}/versions/${citation.version}/content`;
+async function save(citation) {
   try {
-    const response = await call(path);
-    const named = /filename\*=UTF-8''([^;]+)/i.exec(response.headers.get("content-disposition") ?? "");
-    const url = URL.createObjectURL(await response.blob());
-    element("a", { href: url, download: named ? decodeURIComponent(named[1]) : citation.title }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    await download(citation.document_id, citation.version, citation.title);
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     byId("source").append(element("p", { class: "error", role: "alert" }, error.message));
