@@ -4,6 +4,8 @@ import { Trouble } from "/assets/api.js";
 import { element } from "/assets/dom.js";
 import { words } from "/assets/words.js";
 
+const FIRST = ".dialog-form :is(input, select, textarea):enabled, .stored-text, .diff-choice select, .dialog-foot button";
+
 let number = 0;
 
 /** Open a dialog with these nodes under its title; `close` is called with no arguments. */
@@ -28,6 +30,7 @@ export function openDialog(title, nodes, { wide = false, mayClose = async () => 
   });
   document.body.append(dialog);
   dialog.showModal();
+  dialog.querySelector(FIRST)?.focus();
   return { dialog, close, leave };
 }
 
@@ -41,7 +44,7 @@ export function askFor(title, nodes, { submit, send, danger = false, wide = fals
     const error = element("p", { class: "error", role: "alert" });
     const button = element("button", { type: "submit", class: danger ? "primary danger" : "primary" }, submit);
     const cancel = element("button", { type: "button", class: "quiet", onclick: () => opened.leave() }, words("cancel"));
-    const form = element("form", { class: "dialog-form", noValidate: false }, ...nodes, error, element("div", { class: "dialog-foot" }, cancel, button));
+    const form = element("form", { class: "dialog-form" }, ...nodes, error, element("div", { class: "dialog-foot" }, cancel, button));
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       error.textContent = "";

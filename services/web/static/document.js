@@ -2,8 +2,9 @@
 
 import { Trouble, json } from "/assets/api.js";
 import { inForce } from "/assets/citation.js";
-import { byId, element, redraw } from "/assets/dom.js";
 import { actionsOf, documentActions } from "/assets/document_actions.js";
+import { spaceTitle } from "/assets/documents.js";
+import { byId, element, redraw } from "/assets/dom.js";
 import { moment } from "/assets/times.js";
 import { reasonOf, words } from "/assets/words.js";
 
@@ -50,7 +51,7 @@ function draw() {
   const { document, versions } = shown;
   const again = () => refresh(document.id);
   byId("document-title").textContent = document.title;
-  const facts = [document.space, words(`level_${document.classification}`), ...document.tags.map((tag) => `#${tag}`)];
+  const facts = [spaceTitle(document.space), words(`level_${document.classification}`), ...document.tags.map((tag) => `#${tag}`)];
   byId("document-facts").replaceChildren(facts.join(" · "));
   redraw(byId("document-actions"), ...documentActions(document, versions, again));
   redraw(byId("versions"), ...versions.map((version) => versionCard(document, version, versions, again)));

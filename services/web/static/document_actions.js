@@ -11,16 +11,15 @@ import { words } from "/assets/words.js";
 
 /** Buttons of the whole document; `again` reads and draws it once more. */
 export function documentActions(document, versions, again) {
-  const newest = versions.find((version) => version.number === document.latest_version);
-  const has = newest && !newest.purged_at;
+  const newest = versions.find((version) => version.state === "indexed" && !version.purged_at);
   const file = element("input", { type: "file", class: "visually-hidden" });
   file.addEventListener("change", () => {
     if (file.files.length) newVersion(document, file.files[0], again);
   });
   return [
     element("label", { class: "quiet file" }, file, words("new_version")),
-    has && newest.state === "indexed" ? button(words("edit_text"), () => editText(document, newest, (send) => done("edit_text", send, again)), { "data-focus": "edit" }) : null,
-    has ? button(words("read_again"), () => readAgain(document, again), { "data-focus": "reparse" }) : null,
+    newest ? button(words("edit_text"), () => editText(document, newest, (send) => done("edit_text", send, again)), { "data-focus": "edit" }) : null,
+    newest ? button(words("read_again"), () => readAgain(document, again), { "data-focus": "reparse" }) : null,
   ].filter(Boolean);
 }
 

@@ -48,6 +48,9 @@ export function refreshDocumentWords(isAdmin) {
   offerDocumentSpaces(spaces, isAdmin);
 }
 
+/** What people call a space. */
+export const spaceTitle = (name) => spaces.find((one) => one.name === name)?.title || name;
+
 /** Give the focus to a document's title in the list. */
 export const focusDocument = (id) => byId("documents-rows").querySelector(`[data-document="${CSS.escape(id)}"]`)?.focus();
 
@@ -55,8 +58,7 @@ export const focusDocument = (id) => byId("documents-rows").querySelector(`[data
 export async function reload() {
   const space = byId("documents-space").value;
   byId("drop").hidden = !mayUpload.has(space);
-  const title = spaces.find((one) => one.name === space)?.title || space;
-  byId("drop-space").textContent = words("drop_space", { space: title });
+  byId("drop-space").textContent = words("drop_space", { space: spaceTitle(space) });
   await load(null);
 }
 
@@ -84,11 +86,10 @@ async function load(after) {
 
 function row(item) {
   const { reason, status: state } = item;
-  const title = spaces.find((one) => one.name === item.space)?.title ?? item.space;
   return element(
     "tr", {},
     element("th", { scope: "row" }, element("button", { type: "button", class: "title", "data-document": item.id, onclick: () => openDocument(item.id) }, item.title)),
-    element("td", {}, title),
+    element("td", {}, spaceTitle(item.space)),
     element("td", {}, item.version ? String(item.version) : "–"),
     element("td", {}, element("span", { class: `level ${item.classification}` }, words(`level_${item.classification}`))),
     element("td", { class: "state" }, words(`state_${state}`), reason ? element("small", { title: reason.detail }, reasonOf(reason)) : null),

@@ -2,22 +2,30 @@
 
 import { Trouble, json } from "/assets/api.js";
 import { element } from "/assets/dom.js";
+import { finishedJob } from "/assets/jobs.js";
 import { words } from "/assets/words.js";
 
-/** What the gate said of an index, with its report to be opened; null without a gate. */
-export function gateResult(index) {
+const EVERY_MS = 1000;
+
+/** What the gate said of an index, with its report to be opened; null without a gate. `signal` ends the waiting for it. */
+export function gateResult(index, signal) {
   if (!index.gate && !index.evaluation_id) return null;
   const mark = element("span", { class: "badge" }, words("gate_pending"));
   const report = element("div", { class: "gate-report" });
-  const line = element("p", { class: "gate", role: "status" }, element("span", {}, words("gate_of", { set: index.gate?.set ?? "–" })), " ", mark);
+  const line = element("p", { class: "gate" }, element("span", {}, words("gate_of", { set: index.gate?.set ?? "–" })), " ", mark);
   const box = element("div", {}, line);
-  if (index.evaluation_id) fill(index.evaluation_id, { mark, report, box });
+  if (index.evaluation_id) fill(index.evaluation_id, { mark, report, box, signal });
   return box;
 }
 
-async function fill(id, { mark, report, box }) {
+async function fill(id, { mark, report, box, signal }) {
   try {
-    const evaluation = await json(`/v1/evaluations/${encodeURIComponent(id)}`);
+    const path = `/v1/evaluations/${encodeURIComponent(id)}`;
+    let evaluation = await json(path);
+    if (!evaluation.report && evaluation.job_id) {
+      await finishedJob(evaluation.job_id, () => {}, { everyMs: EVERY_MS, signal });
+      evaluation = await json(path);
+    }
     const verdict = evaluation.passed === null ? "pending" : evaluation.passed ? "passed" : "refused";
     mark.textContent = words(`gate_${verdict}`);
     mark.classList.add(`gate-${verdict}`);
@@ -25,6 +33,7 @@ async function fill(id, { mark, report, box }) {
     report.append(metricsTable(evaluation.report), worseTable(evaluation.report));
     box.append(element("details", {}, element("summary", {}, words("gate_report")), report));
   } catch (error) {
+    if (error.name === "AbortError") return;
     if (!(error instanceof Trouble)) throw error;
     box.append(element("p", { class: "error", role: "alert" }, error.message));
   }
@@ -33,7 +42,7 @@ async function fill(id, { mark, report, box }) {
 /** Mean figures of the live index and of this one. */
 function metricsTable({ metrics }) {
   const rows = Object.entries(metrics).map(([name, { before, after }]) => [name, before, after]);
-  return table(words("gate_report"), words("gate_metric"), rows);
+  return table(words("gate_figures"), words("gate_metric"), rows);
 }
 
 function worseTable({ worse }) {
@@ -48,7 +57,7 @@ function table(caption, first, rows) {
     element(
       "table", {},
       element("caption", {}, caption),
-      element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
+      element("thead", {}, element("tr", {}, ...head.map((text, at) => element("th", { scope: "col", class: at ? "number" : null }, text)))),
       element("tbody", {}, ...rows.map(figures)),
     ),
   );

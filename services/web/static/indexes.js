@@ -66,7 +66,7 @@ function card(index, signal) {
     facts(index),
     under ? progress(index.job, signal) : null,
     index.job?.error ? element("p", { class: "reason" }, index.job.error.detail) : null,
-    gateResult(index),
+    gateResult(index, signal),
     element("div", { class: "card-actions", role: "group", "aria-label": index.label }, ...actions(index, under)),
   );
 }

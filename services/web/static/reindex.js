@@ -18,7 +18,8 @@ export async function startReindex() {
     field(words("reindex_embedding"), inputs.embedding, words("reindex_embedding_hint")),
     element("div", { class: "field-row" }, field(words("reindex_max_tokens"), inputs.max), field(words("reindex_min_tokens"), inputs.min)),
     element("fieldset", { class: "checks" }, element("legend", {}, words("reindex_spaces")), ...chosen),
-    element("div", { class: "field-row" }, field(words("reindex_gate"), inputs.set, words("reindex_gate_hint")), field(words("reindex_max_drop"), inputs.drop)),
+    field(words("reindex_gate"), inputs.set, words("reindex_gate_hint")),
+    element("div", { class: "field-row" }, field(words("reindex_max_drop"), inputs.drop), field(words("reindex_min_ndcg"), inputs.floor)),
     inputs.options,
   ];
   return askFor(words("reindex"), nodes, {
@@ -36,12 +37,13 @@ function fieldsOf(sets) {
     min: number({ min: 1, max: 8192, step: 1 }),
     set,
     drop: number({ min: 0, max: 1, step: "any", placeholder: "0.02" }),
+    floor: number({ min: 0, max: 1, step: "any" }),
     options: element("datalist", { id: "golden-sets" }, ...sets.map((one) => element("option", { value: one.name }))),
   };
 }
 
 /** Only what was filled in: the rest is as the live index has it. */
-function bodyOf({ embedding, max, min, set, drop }, boxes) {
+function bodyOf({ embedding, max, min, set, drop, floor }, boxes) {
   const body = {};
   if (embedding.value.trim()) body.embedding = embedding.value.trim();
   const chunking = {};
@@ -50,6 +52,10 @@ function bodyOf({ embedding, max, min, set, drop }, boxes) {
   if (Object.keys(chunking).length) body.chunking = chunking;
   const spaces = boxes.filter((box) => box.checked).map((box) => box.value);
   if (spaces.length) body.spaces = spaces;
-  if (set.value.trim()) body.gate = { set: set.value.trim(), ...(drop.value ? { max_drop: Number(drop.value) } : {}) };
+  if (set.value.trim()) {
+    body.gate = { set: set.value.trim() };
+    if (drop.value) body.gate.max_drop = Number(drop.value);
+    if (floor.value) body.gate.min_ndcg = Number(floor.value);
+  }
   return body;
 }

@@ -1,0 +1,66 @@
+"""The page's words: complete in Chinese and in English, and none that the page asks for is missing."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+STATIC = Path("services/web/static")
+_WORD = re.compile(r'(?P<name>\w+):\s*"(?P<text>(?:[^"\\]|\\.)*)"')
+
+
+def words(language: str) -> dict[str, str]:
+    source = (STATIC / f"words_{language}.js").read_text()
+    found = [(match["name"], match["text"]) for match in _WORD.finditer(source)]
+    assert len(found) == len(dict(found)), "a word is there twice"
+    return dict(found)
+
+
+def slots(text: str) -> list[str]:
+    return sorted(set(re.findall(r"\{(\w+)\}", text)))
+
+
+def test_both_languages_have_the_same_words_with_the_same_slots() -> None:
+    chinese, english = words("zh"), words("en")
+    said_by_the_server = {name for name in chinese if name.startswith("reason_")}  # in English already
+    assert set(chinese) - said_by_the_server == set(english)
+    for name, text in english.items():
+        assert slots(text) == slots(chinese[name]), name
+        assert text.strip(), name
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_word_that_the_page_asks_for_is_there(language: str) -> None:
+    known = words(language)
+    asked = set()
+    for path in STATIC.iterdir():
+        if path.suffix == ".js":
+            asked |= set(re.findall(r'\bwords\("(\w+)"', path.read_text()))
+        elif path.suffix == ".html":
+            asked |= set(re.findall(r'data-(?:text|label|placeholder)="(\w+)"', path.read_text()))
+    assert asked > {"send", "versions"}  # else nothing was looked at
+    assert asked - set(known) == set()
+
+
+def test_every_file_of_the_page_is_asked_for_by_it() -> None:
+    sources = "".join(path.read_text() for path in STATIC.iterdir())
+    asked = set(re.findall(r"/assets/([\w.]+)", sources))
+    assert asked == {path.name for path in STATIC.iterdir()} - {"index.html"}
+
+
+def test_words_of_families_are_complete() -> None:
+    """Names that the page puts together from what the server says."""
+    from kbcore.domain.document import Classification, Origin, VersionState
+    from kbcore.metadata.generations import GenerationState
+
+    for known in (words("zh"), words("en")):
+        families = [
+            *(f"state_{state}" for state in VersionState),
+            *(f"origin_{origin}" for origin in Origin),
+            *(f"level_{level.word}" for level in Classification),
+            *(f"index_{state}" for state in GenerationState),
+            *(f"diff_{kind}" for kind in ("added", "removed", "changed", "moved", "unchanged")),
+            *(f"stale_{status}" for status in ("replaced", "retracted", "erased")),
+            *(f"gate_{verdict}" for verdict in ("pending", "passed", "refused")),
+        ]
+        assert set(families) - set(known) == set()
