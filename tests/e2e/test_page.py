@@ -2,71 +2,15 @@
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.browsing import ANSWER_MS, BROWSER_TESTS, ask, sign_in
 from tests.e2e.product import Product
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-ANSWER_MS = 20_000
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine (apt-get install chromium)"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser, product: Product) -> Iterator[Page]:
-    """A fresh tab, Chinese by its language; the page must not log an error or break its content policy."""
-    context = browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
-    page.goto(product.url)
-    yield page
-    context.close()
-    assert complaints == []
-
-
-def is_complaint(message: ConsoleMessage) -> bool:
-    """Errors but those that the browser logs about a refused request."""
-    return message.type == "error" and not message.text.startswith("Failed to load resource")
-
-
-def sign_in(page: Page, key: str) -> None:
-    page.get_by_label("API 密钥").fill(key)
-    page.get_by_role("button", name="进入").click()
-    expect(page.get_by_role("heading", name="想知道什么？")).to_be_visible()
-
-
-def ask(page: Page, question: str) -> None:
-    page.get_by_label("问题", exact=True).fill(question)
-    page.keyboard.press("Enter")
-    expect(page.locator(".turn").last).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)
+pytestmark = BROWSER_TESTS
 
 
 def test_a_wrong_key_is_refused_in_plain_words_and_not_kept(page: Page) -> None:
@@ -88,7 +32,7 @@ def test_an_answer_streams_in_and_its_marker_opens_the_quote_in_its_document(pag
     page.keyboard.press("Enter")
     source = page.get_by_role("complementary")
     expect(source.get_by_role("heading")).to_have_text("差旅报销制度")
-    expect(source).to_contain_text("版本 2")
+    expect(source).to_contain_text("第 2 版")
     expect(source).to_contain_text("第二章 住宿标准")
     expect(source.locator("mark")).to_contain_text("650 元")
     expect(source.locator("blockquote")).to_contain_text("第六条")  # the text around the quote

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from kbcore.domain.document import Classification, Origin, VersionState
+from kbcore.metadata.generations import GenerationState
+
 STATIC = Path("services/web/static")
 _WORD = re.compile(r'(?P<name>\w+):\s*"(?P<text>(?:[^"\\]|\\.)*)"')
 
@@ -49,10 +52,7 @@ def test_every_file_of_the_page_is_asked_for_by_it() -> None:
 
 
 def test_words_of_families_are_complete() -> None:
-    """Names that the page puts together from what the server says."""
-    from kbcore.domain.document import Classification, Origin, VersionState
-    from kbcore.metadata.generations import GenerationState
-
+    """Of names that the page puts together from what the server says."""
     for known in (words("zh"), words("en")):
         families = [
             *(f"state_{state}" for state in VersionState),
