@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.e2e.browsing import BROWSER_TESTS, ask, sign_in, upload
 from tests.e2e.product import Product
@@ -124,7 +124,7 @@ def test_a_build_shows_its_progress_and_can_be_cancelled(page: Page, product: Pr
     building |= {"ready_at": None, "live_at": None, "retired_at": None}
     asked: list[str] = []
 
-    def cancel(route: Any) -> None:
+    def cancel(route: Route) -> None:
         asked.append(route.request.method)
         building.update(state="cancelled", job=None)
         job.update(state="cancelled")

@@ -23,7 +23,7 @@ export const zh = {
   state_indexed: "可用", state_pending: "处理中", state_staged: "待发布", state_failed: "失败", state_skipped: "已跳过",
   tab_history: "历史", tab_indexes: "索引", cancel: "取消", delete: "删除", save: "保存", create: "创建", name: "名称", comment: "备注", reason: "原因",
   version_n: "第 {n} 版", since_replaced: "已被替换", in_force_between: "有效期 {from} 至 {to}", in_force_from: "自 {from} 起有效", in_force_to: "有效至 {to}",
-  as_of: "时间", as_of_now: "现在", as_of_moment: "指定时间…", as_of_snapshot: "快照 {name}", as_of_moment_label: "按哪个时间的文档回答",
+  as_of: "时间", as_of_now: "现在", as_of_moment: "指定时间…", as_of_snapshot: "快照 {name}", as_of_moment_label: "按哪一刻的文档回答",
   as_of_banner: "按过去的文档回答：", as_of_banner_snapshot: "按过去的文档回答：快照“{name}”（{time}）", back_to_now: "回到现在", asked_as_of: "按过去的文档回答：{time}",
   conversations: "您的对话", no_conversations: "您还没有提过问题。", delete_conversation: "删除这个对话", delete_conversation_ask: "删除对话“{title}”和其中的全部问答？删除后无法恢复。",
   withheld: "这个回答依据的文档，您现在无权阅读，因此不再显示。", ask_again: "再问一次",
