@@ -235,7 +235,9 @@ def test_history_fits_a_phone_with_the_compared_versions_below_each_other(browse
         open_document(page, "新区健身房")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         version(page, 2).get_by_role("button", name="比较").click()
-        before, after = page.locator(".change .side").all()[:2]
+        sides = page.locator(".change .side")
+        expect(sides).to_have_count(2)
+        before, after = sides.all()
         first, second = before.bounding_box(), after.bounding_box()
         assert first is not None and second is not None
         assert second["y"] >= first["y"] + first["height"]

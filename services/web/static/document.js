@@ -67,6 +67,7 @@ function versionCard(document, version, versions, again) {
       "div", { class: "card-head" },
       element("h2", {}, name),
       version.current ? element("span", { class: "badge good" }, words("seen_now")) : null, states,
+      isYetToCome(version) ? element("span", { class: "badge" }, words("not_yet")) : null,
       version.purged_at ? element("span", { class: "badge" }, words("purged", { time: moment(version.purged_at) })) : null,
     ),
     element("p", { class: "facts" }, ...facts.flatMap((fact, index) => (index ? [" · ", fact] : [fact]))),
@@ -76,6 +77,8 @@ function versionCard(document, version, versions, again) {
     element("div", { class: "card-actions", role: "group", "aria-label": name }, ...actionsOf(document, version, versions, again)),
   );
 }
+
+const isYetToCome = ({ state, effective_from: from }) => state === "indexed" && from !== null && new Date(from) > new Date();
 
 function whoOf({ created_by: id }) {
   if (id === me?.id) return words("by_you");

@@ -31,7 +31,7 @@ export const en = {
   stale_replaced: "A source has changed since", stale_retracted: "A source has been withdrawn since", stale_erased: "A source has been erased since",
   about_files: "Comment and effective dates (optional)", effective_from: "In force from", effective_to: "No longer in force from",
   back_to_documents: "← All documents", whole_document: "The whole document", under_way: "Under way", versions: "Versions",
-  seen_now: "what readers see now", purged: "content removed {time}", by_you: "you", by_somebody: "user {id}",
+  seen_now: "what readers see now", not_yet: "not yet in force", purged: "content removed {time}", by_you: "you", by_somebody: "user {id}",
   origin_upload: "uploaded", origin_rollback: "rolled back", origin_rollback_of: "rolled back to v{n}", origin_edit: "text edited", origin_edit_of: "text of v{n} edited",
   origin_metadata: "details changed", origin_reparse: "read again",
   view_text: "View text", stored_text: "Stored text", compare: "Compare", roll_back: "Roll back to this", roll_back_to: "Roll back to v{n}",

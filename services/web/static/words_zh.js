@@ -30,7 +30,7 @@ export const zh = {
   stale_replaced: "依据的文档已更新", stale_retracted: "依据的文档已撤下", stale_erased: "依据的文档已被彻底删除",
   about_files: "备注和生效日期（可不填）", effective_from: "生效日期", effective_to: "失效日期（从这天起不再有效）",
   back_to_documents: "← 返回文档列表", whole_document: "整份文档", under_way: "进行中的处理", versions: "版本",
-  seen_now: "读者现在看到的", purged: "内容已于 {time} 清除", by_you: "您", by_somebody: "用户 {id}",
+  seen_now: "读者现在看到的", not_yet: "尚未生效", purged: "内容已于 {time} 清除", by_you: "您", by_somebody: "用户 {id}",
   origin_upload: "上传", origin_rollback: "回退", origin_rollback_of: "回退到第 {n} 版", origin_edit: "修改文字", origin_edit_of: "修改了第 {n} 版的文字",
   origin_metadata: "修改信息", origin_reparse: "重新读取",
   view_text: "查看文字", stored_text: "入库的文字", compare: "比较", roll_back: "回退到此版", roll_back_to: "回退到第 {n} 版",
