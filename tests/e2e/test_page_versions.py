@@ -219,7 +219,7 @@ def test_a_conversation_can_be_deleted(page: Page, product: Product) -> None:
     sign_in(page, product.credentials["finance"])
     ask(page, "会议室最长可以提前多少天预订？")
     page.get_by_role("button", name="历史", exact=True).click()
-    conversations = page.get_by_role("list", name="您的对话").get_by_role("listitem").filter(has=page.locator("summary"))
+    conversations = page.locator("#conversations > li:has(summary)")
     expect(conversations.first).to_contain_text("会议室最长可以提前多少天预订？")
     before = conversations.count()
     conversations.first.locator("summary").click()
@@ -239,6 +239,7 @@ def test_history_fits_a_phone_with_the_compared_versions_below_each_other(browse
         expect(sides).to_have_count(2)
         before, after = sides.all()
         first, second = before.bounding_box(), after.bounding_box()
-        assert first is not None and second is not None
+        assert first is not None
+        assert second is not None
         assert second["y"] >= first["y"] + first["height"]
         assert first["x"] + first["width"] <= 390
