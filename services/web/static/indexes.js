@@ -1,6 +1,6 @@
 // Index generations, for administrators: what each was built with, how far it is, and what may be done with it.
 
-import { Trouble, call, json } from "/assets/api.js";
+import { Trouble, json } from "/assets/api.js";
 import { confirmed } from "/assets/dialog.js";
 import { button, byId, element, redraw } from "/assets/dom.js";
 import { gateResult } from "/assets/gate.js";
@@ -8,7 +8,7 @@ import { finishedJob, hasEnded, paceOf, stageOf } from "/assets/jobs.js";
 import { startReindex } from "/assets/reindex.js";
 import { reloadSnapshots, startSnapshots } from "/assets/snapshots.js";
 import { moment } from "/assets/times.js";
-import { words } from "/assets/words.js";
+import { reasonOf, words } from "/assets/words.js";
 
 const EVERY_MS = 1000;
 
@@ -39,7 +39,7 @@ export function refreshIndexes() {
 
 async function reload() {
   try {
-    indexes = (await json("/v1/indexes")).items;
+    indexes = (await json("/v1/indexes")).items.filter((index) => index.state !== "dropped");
     byId("indexes-error").textContent = "";
     draw();
   } catch (error) {
@@ -65,7 +65,7 @@ function card(index, signal) {
     ),
     facts(index),
     under ? progress(index.job, signal) : null,
-    index.job?.error ? element("p", { class: "reason" }, index.job.error.detail) : null,
+    index.job?.error ? element("p", { class: "reason", title: index.job.error.detail }, reasonOf(index.job.error)) : null,
     gateResult(index, signal),
     element("div", { class: "card-actions", role: "group", "aria-label": index.label }, ...actions(index, under)),
   );
@@ -75,13 +75,19 @@ function facts(index) {
   const time = index.retired_at ?? index.live_at ?? index.ready_at ?? index.created_at;
   const pairs = [
     ["index_embedding", `${index.embedding} · ${index.dimension}`],
-    ["index_chunking", words("index_tokens", { min: index.chunking.min_tokens, max: index.chunking.max_tokens })],
+    ["index_chunking", chunkingOf(index)],
     ["index_rows", index.rows.toLocaleString()],
-    ["index_documents", index.documents === null ? "–" : index.documents.toLocaleString()],
-    ["index_lag", index.lag ? words("index_behind", { n: index.lag }) : words("index_even")],
+    ["index_documents", index.documents.toLocaleString()],
+    ["index_lag", index.lag === null ? "–" : index.lag ? words("index_behind", { n: index.lag }) : words("index_even")],
     ["index_since", moment(time)],
   ];
   return element("dl", { class: "index-facts" }, ...pairs.map(([name, value]) => element("div", {}, element("dt", {}, words(name)), element("dd", {}, value))));
+}
+
+function chunkingOf({ chunking, space_chunking: bySpace }) {
+  const tokens = words("index_tokens", { min: chunking.min_tokens, max: chunking.max_tokens });
+  const others = Object.keys(bySpace).length;
+  return others ? `${tokens} (${words("index_spaces", { n: others })})` : tokens;
 }
 
 /** A bar that follows the job; when it has ended the list is read again. */
@@ -103,19 +109,29 @@ function progress(job, signal) {
 
 function actions(index, under) {
   const before = indexes.some((one) => one.state === "retired");
+  const isKept = index.state === "ready" || index.state === "retired";
   const path = `/v1/reindex/${index.id}`;
   const offered = {
-    promote: index.state === "ready" && (() => call(`${path}/promote`, { method: "POST" })),
-    go_back: index.state === "live" && before && (() => call(`${path}/rollback`, { method: "POST" })),
-    cancel_build: index.state === "building" && under && (() => call(`/v1/jobs/${encodeURIComponent(index.job.id)}/cancel`, { method: "POST" })),
-    drop: ["ready", "retired", "failed", "cancelled"].includes(index.state) && (() => call(`/v1/indexes/${index.id}`, { method: "DELETE" })),
+    promote: isKept && (() => json(`${path}/promote`, { method: "POST" })),
+    go_back: index.state === "live" && before && (() => json(`${path}/rollback`, { method: "POST" })),
+    cancel_build: index.state === "building" && under && (() => json(`/v1/jobs/${encodeURIComponent(index.job.id)}/cancel`, { method: "POST" })),
+    drop: isKept && (() => json(`/v1/indexes/${index.id}`, { method: "DELETE" })),
   };
   return Object.entries(offered).filter(([, send]) => send).map(([name, send]) => button(
     words(name),
     async () => {
       const danger = name === "drop" || name === "cancel_build";
-      if (await confirmed(words(name), words(`${name}_ask`, { label: index.label }), { submit: words(name), send, danger })) await reload();
+      if (await confirmed(words(name), words(`${name}_ask`, { label: index.label }), { submit: words(name), send: () => carriedOut(send), danger })) await reload();
     },
     { "data-focus": `${name}-${index.id}` },
   ));
+}
+
+/** The answer, or where the server only says which job does it, the end of that job. */
+async function carriedOut(send) {
+  const answer = await send();
+  if (!answer.job_id) return answer;
+  const job = await finishedJob(answer.job_id, () => {}, { everyMs: EVERY_MS });
+  if (job.error) throw new Trouble(reasonOf(job.error));
+  return job;
 }

@@ -33,8 +33,8 @@ function fieldsOf(sets) {
   set.setAttribute("list", "golden-sets");  // `list` of an element can only be read
   return {
     embedding: element("input", { type: "text", autocomplete: "off", maxLength: 200 }),
-    max: number({ min: 16, max: 8192, step: 1 }),
-    min: number({ min: 1, max: 8192, step: 1 }),
+    max: number({ min: 32, max: 8192, step: 1 }),
+    min: number({ min: 0, max: 8192, step: 1 }),
     set,
     drop: number({ min: 0, max: 1, step: "any", placeholder: "0.02" }),
     floor: number({ min: 0, max: 1, step: "any" }),
