@@ -112,8 +112,8 @@ function actions(index, under) {
   const isKept = index.state === "ready" || index.state === "retired";
   const path = `/v1/reindex/${index.id}`;
   const offered = {
-    promote: isKept && (() => json(`${path}/promote`, { method: "POST" })),
-    go_back: index.state === "live" && before && (() => json(`${path}/rollback`, { method: "POST" })),
+    promote: isKept && (() => switched(`${path}/promote`)),
+    go_back: index.state === "live" && before && (() => switched(`${path}/rollback`)),
     cancel_build: index.state === "building" && under && (() => json(`/v1/jobs/${encodeURIComponent(index.job.id)}/cancel`, { method: "POST" })),
     drop: isKept && (() => json(`/v1/indexes/${index.id}`, { method: "DELETE" })),
   };
@@ -121,15 +121,15 @@ function actions(index, under) {
     words(name),
     async () => {
       const danger = name === "drop" || name === "cancel_build";
-      if (await confirmed(words(name), words(`${name}_ask`, { label: index.label }), { submit: words(name), send: () => carriedOut(send), danger })) await reload();
+      if (await confirmed(words(name), words(`${name}_ask`, { label: index.label }), { submit: words(name), send, danger })) await reload();
     },
     { "data-focus": `${name}-${index.id}` },
   ));
 }
 
-/** The answer, or where the server only says which job does it, the end of that job. */
-async function carriedOut(send) {
-  const answer = await send();
+/** The index that is live now; if the server only says which job makes it so, the end of that job. */
+async function switched(path) {
+  const answer = await json(path, { method: "POST" });
   if (!answer.job_id) return answer;
   const job = await finishedJob(answer.job_id, () => {}, { everyMs: EVERY_MS });
   if (job.error) throw new Trouble(reasonOf(job.error));
