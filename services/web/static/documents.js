@@ -11,12 +11,15 @@ let mayUpload = new Set();
 let cursor = null;
 let asked = 0;
 let openDocument = null;
+let timer;
 
 /** `open(id)` shows a document's history. */
 export function startDocuments(open) {
-  openDocument = open;
+  openDocument = (id) => {
+    clearTimeout(timer);  // what was typed last would draw the list anew under somebody who comes back to it
+    open(id);
+  };
   byId("documents-space").addEventListener("change", reload);
-  let timer;
   byId("find").addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(reload, 250);
