@@ -44,7 +44,7 @@ async function fill(id, { mark, report, box, signal }) {
 function summaryOf({ questions, left_out: leftOut, drop, p_value: p, trials, leaks, refused_because: reasons }) {
   const facts = [words("gate_questions", { n: questions })];
   if (leftOut.length) facts.push(words("gate_left_out", { n: leftOut.length }));
-  if (drop !== null) facts.push(words("gate_drop", { n: drop.toFixed(3) }));
+  if (drop !== null) facts.push(`nDCG@10 ${signed(-drop, 3)}`);
   if (p !== null) facts.push(`p = ${p.toFixed(3)}`);
   facts.push(words("gate_trials", { n: trials, leaks: leaks.length }));
   return [
@@ -79,6 +79,8 @@ function table(caption, first, lines) {
   );
 }
 
+const signed = (value, digits) => `${value > 0 ? "+" : ""}${value.toFixed(digits)}`;
+
 function line(name, before, after, { digits, lowIsGood = false }) {
   const change = before === undefined ? null : after - before;
   const isWorse = change !== null && (lowIsGood ? change > 0 : change < 0);
@@ -86,6 +88,6 @@ function line(name, before, after, { digits, lowIsGood = false }) {
   return element(
     "tr", {}, element("th", { scope: "row" }, name),
     cell(before === undefined ? "–" : before.toFixed(digits)), cell(after.toFixed(digits)),
-    cell(change === null ? "–" : `${change > 0 ? "+" : ""}${change.toFixed(digits)}`, isWorse ? "number worse" : "number"),
+    cell(change === null ? "–" : signed(change, digits), isWorse ? "number worse" : "number"),
   );
 }

@@ -74,7 +74,7 @@ function card(index, signal) {
 function facts(index) {
   const time = index.retired_at ?? index.live_at ?? index.ready_at ?? index.created_at;
   const pairs = [
-    ["index_embedding", `${index.embedding} · ${index.dimension}`],
+    ["index_embedding", element("span", { title: index.embedding }, `${index.embedding.split("@")[0]} · ${index.dimension}`)],
     ["index_chunking", chunkingOf(index)],
     ["index_rows", index.rows.toLocaleString()],
     ["index_documents", index.documents.toLocaleString()],

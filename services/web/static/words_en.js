@@ -52,7 +52,7 @@ export const en = {
   go_back: "Go back", go_back_ask: "Stop using “{label}” and go back to the index before it?",
   cancel_build: "Cancel building", cancel_build_ask: "Stop building “{label}”? What is built so far is lost.", drop: "Drop", drop_ask: "Drop the index “{label}”? Documents are not touched, but you can't go back to this index any more.",
   gate_of: "Gate ({set}):", gate_pending: "no result yet", gate_passed: "passed", gate_refused: "refused", gate_report: "Report of the gate", gate_figures: "Figures",
-  gate_questions: "{n} questions", gate_left_out: "{n} could not be judged", gate_drop: "nDCG@10 fell by {n}", gate_trials: "{n} permission trials, {leaks} leaks",
+  gate_questions: "{n} questions", gate_left_out: "{n} could not be judged", gate_trials: "{n} permission trials, {leaks} leaks",
   gate_p50_ms: "Median search (ms)", gate_p95_ms: "95th percentile (ms)",
   refused_leak: "a document was shown to somebody who may not read it", refused_too_few_questions: "too few questions to tell", refused_below_min_ndcg: "nDCG@10 is below what is required", refused_drop: "nDCG@10 fell too far",
   gate_metric: "Metric", gate_before: "Live index", gate_after: "This index", gate_change: "Change", gate_worse: "Questions that got worse", gate_none_worse: "No question got worse.", gate_question: "Question",

@@ -51,7 +51,7 @@ export const zh = {
   go_back: "换回上一个", go_back_ask: "停用“{label}”，换回之前的索引？",
   cancel_build: "取消建立", cancel_build_ask: "停止建立“{label}”？已完成的部分会作废。", drop: "删除", drop_ask: "删除索引“{label}”？文档不受影响，但不能再换回这个索引。",
   gate_of: "检验（{set}）：", gate_pending: "尚无结果", gate_passed: "通过", gate_refused: "未通过", gate_report: "检验报告", gate_figures: "各项指标",
-  gate_questions: "{n} 个问题", gate_left_out: "{n} 个无法评判", gate_drop: "nDCG@10 下降 {n}", gate_trials: "权限试验 {n} 次，泄露 {leaks} 次",
+  gate_questions: "{n} 个问题", gate_left_out: "{n} 个无法评判", gate_trials: "权限试验 {n} 次，泄露 {leaks} 次",
   gate_p50_ms: "检索用时中位数（毫秒）", gate_p95_ms: "检索用时 95 分位（毫秒）",
   refused_leak: "有文档泄露给了无权阅读的人", refused_too_few_questions: "问题太少，无法判断", refused_below_min_ndcg: "nDCG@10 低于要求", refused_drop: "nDCG@10 下降过多",
   gate_metric: "指标", gate_before: "现在的索引", gate_after: "这个索引", gate_change: "变化", gate_worse: "变差的问题", gate_none_worse: "没有变差的问题。", gate_question: "问题",
