@@ -58,7 +58,7 @@ def ask(page: Page, question: str) -> None:
     """Ask, and wait for the end of the answer."""
     page.get_by_label("问题", exact=True).fill(question)
     page.keyboard.press("Enter")
-    expect(page.locator(".turn").last).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)
+    expect(page.locator("#turns .turn").last).to_have_attribute("aria-busy", "false", timeout=ANSWER_MS)
 
 
 def upload(product: Product, name: str, text: str, **fields: str) -> str:

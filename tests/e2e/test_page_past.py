@@ -79,7 +79,7 @@ def test_an_answer_whose_source_has_changed_is_marked_and_can_be_asked_again(pag
     first.locator("summary").click()
     expect(first.locator(".stale")).to_contain_text("依据的文档已更新")
     first.get_by_role("button", name="再问一次").click()
-    expect(page.locator(".turn").last.locator(".answer")).to_contain_text("990", timeout=ANSWER_MS)
+    expect(page.locator("#turns .answer")).to_contain_text("990", timeout=ANSWER_MS)
 
 
 def test_a_conversation_can_be_deleted(page: Page, product: Product) -> None:
