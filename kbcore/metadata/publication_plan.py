@@ -19,7 +19,8 @@ class PublicationPlan:
 
     `versions` are published, `withdrawn` are documents that end, `ended` are the versions that cease to be published,
     by document. `reused` maps a staged chunk to the open row with the same embedded text, whose vector and row stay;
-    `closed` maps rows that no published version places any more to their packed terms.
+    `closed` maps rows that no published version places any more to their packed terms. `dates` are the effective dates
+    of `versions`, by which the plan was made.
     """
 
     epoch: int
@@ -30,6 +31,7 @@ class PublicationPlan:
     added: Sequence[IndexRow]
     reused: Mapping[str, str]
     closed: Mapping[str, bytes]
+    dates: Mapping[str, tuple[datetime | None, datetime | None]]
     jobs: Sequence[str] = field(default=())
 
     @property
@@ -44,7 +46,7 @@ class PublicationPlan:
 
 
 _READY = sa.text("""
-    SELECT DISTINCT ON (v.document_id) v.document_id, v.number
+    SELECT DISTINCT ON (v.document_id) v.document_id, v.number, v.effective_from, v.effective_to
     FROM versions v JOIN documents d ON d.id = v.document_id
     WHERE v.state = 'staged' AND v.staged_in = :generation AND d.deleted_at IS NULL AND NOT EXISTS (
         SELECT FROM versions p WHERE p.document_id = v.document_id AND p.number > v.number AND p.valid_from IS NOT NULL)
@@ -110,9 +112,8 @@ def plan(
 
     Also ends versions whose successor's time came after `since` (None: whenever).
     """
-    ready = {
-        row.document_id: row.number for row in connection.execute(_READY, {"limit": limit, "generation": generation_id})
-    }
+    found = connection.execute(_READY, {"limit": limit, "generation": generation_id}).all()
+    ready = {row.document_id: row.number for row in found}
     withdrawn = frozenset(connection.execute(_WITHDRAWN, {"limit": limit}).scalars())
     pairs = {"documents": list(ready), "numbers": list(ready.values())}
     ended: dict[str, list[int]] = {}
@@ -135,6 +136,7 @@ def plan(
         added=added,
         reused=reused,
         closed={row.id: row.terms for row in open_rows if row.id not in kept},
+        dates={row.document_id: (row.effective_from, row.effective_to) for row in found},
         jobs=connection.execute(_JOBS, {**pairs, "withdrawn": list(withdrawn)}).scalars().all(),
     )
 

@@ -21,14 +21,14 @@ from kbcore.metadata.tables import chunks, epoch, generations, publications
 
 
 class PlanOvertaken(Exception):
-    """A planned version was given up (cancelled, failed) before the commit: undo what Milvus got and plan again."""
+    """A planned version was given up or got other dates before the commit: undo what Milvus got and plan again."""
 
 
 # The order of locks is everywhere documents, jobs, versions.
 _LOCK_DOCUMENTS = sa.text("SELECT id FROM documents WHERE id = ANY(:documents) ORDER BY id FOR UPDATE")
 _LOCK_JOBS = sa.text("SELECT id FROM jobs WHERE id = ANY(:jobs) ORDER BY id FOR UPDATE")
 _LOCK_STAGED = sa.text("""
-    SELECT v.document_id FROM versions v
+    SELECT v.document_id, v.effective_from, v.effective_to FROM versions v
     JOIN unnest(CAST(:documents AS text[]), CAST(:numbers AS int[])) AS w(document_id, number)
       ON v.document_id = w.document_id AND v.number = w.number
     WHERE v.state = 'staged' AND v.staged_in = :generation ORDER BY v.document_id FOR UPDATE OF v
@@ -146,8 +146,8 @@ def _require_unchanged(connection: Connection, done: PublicationPlan) -> None:
     connection.execute(_LOCK_DOCUMENTS, {"documents": done.documents})
     connection.execute(_LOCK_JOBS, {"jobs": list(done.jobs)})
     pairs = {"documents": list(done.versions), "numbers": list(done.versions.values())}
-    staged = connection.execute(_LOCK_STAGED, {**pairs, "generation": done.generation_id}).all()
-    if len(staged) != len(done.versions):
+    staged = connection.execute(_LOCK_STAGED, {**pairs, "generation": done.generation_id})
+    if {row.document_id: (row.effective_from, row.effective_to) for row in staged} != done.dates:
         raise PlanOvertaken
 
 

@@ -107,7 +107,7 @@ class Writer(Actor):
         elif len(self._mortals) < MORTALS:
             self._upload(http, f"m{self._marker}")
         else:
-            self._delete(http)
+            self._remove(http)
 
     def _upload(self, http: httpx.Client, name: str) -> None:
         self._marker += 1
@@ -142,7 +142,7 @@ class Writer(Actor):
             self._acknowledge(document, answer.json()["version"], marker)
             self.record.counts["rollbacks"] += 1
 
-    def _delete(self, http: httpx.Client) -> None:
+    def _remove(self, http: httpx.Client) -> None:
         document = self._mortals.pop(0)
         answer = http.delete(f"/v1/documents/{document}")
         if self.good(answer, 204, 404):

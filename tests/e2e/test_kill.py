@@ -61,6 +61,9 @@ def _everything_acknowledged_is_there(fragile: Product, record: Record) -> None:
     with fragile.client() as http:
 
         def settled() -> bool:
+            ledger = http.get("/v1/ledger", params={"space": SPACE})
+            if ledger.status_code != 200 or ledger.json()["totals"]["pending"]:
+                return False
             answers = [http.get(f"/v1/documents/{document}") for document in record.kept]
             return all(
                 answer.status_code == 200 and answer.json()["version"] >= record.latest[document]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from ingestion.publish import Publisher
+from ingestion.publish import Publisher, PublishStep
 from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
 from kbcore.metadata import documents
@@ -144,3 +144,21 @@ def test_the_epoch_of_an_answer_names_its_state_exactly(corpus: Corpus, person: 
     assert found(corpus, person, AsOf(epoch=epoch + 1)) == [(2, True)]
     assert found(corpus, person, AsOf(epoch=10**9)) == [(2, True)]
     assert found(corpus, person, AsOf(epoch=0)) == []
+
+
+def test_dates_that_change_while_a_version_is_being_published_count(corpus: Corpus, person: Caller) -> None:
+    document = corpus.add("public", "Travel policy", limit(600))
+    corpus.revise(document, "Travel policy", limit(750), publish=False)
+
+    def reached(step: PublishStep) -> None:
+        if step is PublishStep.PLANNED and not changed:
+            changed.append(step)
+            with corpus.platform.database.begin() as connection:
+                connection.execute(
+                    sa.text("UPDATE versions SET effective_from = :begin WHERE number = 2"), {"begin": NOW + DAY}
+                )
+
+    changed: list[PublishStep] = []
+    Publisher(corpus.platform, reached=reached).publish_staged()
+    assert found(corpus, person) == [(1, True)]
+    assert found(corpus, person, AsOf(effective_at=NOW + 2 * DAY)) == [(2, False)]
