@@ -118,6 +118,14 @@ def list_readable(
     return [_document(row) for row in rows]
 
 
+def ids_of(connection: Connection, space_ids: Sequence[str] | None) -> list[str]:
+    """Every document of these spaces (None = of all) that is not deleted, whoever asks, oldest first."""
+    query = sa.select(documents.c.id).where(documents.c.deleted_at.is_(None)).order_by(documents.c.id)
+    if space_ids is not None:
+        query = query.where(documents.c.space_id.in_(space_ids))
+    return list(connection.execute(query).scalars())
+
+
 def lock_by_external_id(connection: Connection, space_id: str, external_id: str) -> Document | None:
     """The live document with this external id, locked until the transaction ends."""
     row = connection.execute(_BY_EXTERNAL_ID, {"space_id": space_id, "external_id": external_id}).one_or_none()

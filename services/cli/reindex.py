@@ -40,6 +40,7 @@ def command(
     min_tokens: Annotated[int | None, typer.Option(help="Smaller neighbours are joined.")] = None,
     analyzer: Annotated[str | None, typer.Option(help="mixed-1 or words-1.")] = None,
     space: SpacesOption = None,
+    reparse: Annotated[bool, typer.Option("--reparse", help="Also read the original files again.")] = False,
     gate: Annotated[str | None, typer.Option(help="The golden set that decides whether it may go live.")] = None,
     max_drop: Annotated[float, typer.Option(help="Most that nDCG@10 may fall behind the live index.")] = 0.02,
     min_ndcg: Annotated[float | None, typer.Option(help="Least nDCG@10.")] = None,
@@ -52,7 +53,7 @@ def command(
 
     Questions are answered from the live index all the time. Exit code 1 if it fails or the gate refuses.
     """
-    body: dict[str, Any] = {"embedding": embedding, "analyzer": analyzer, "spaces": space or None}
+    body: dict[str, Any] = {"embedding": embedding, "analyzer": analyzer, "spaces": space or None, "reparse": reparse}
     body["chunking"] = {"max_tokens": max_tokens, "min_tokens": min_tokens}
     if gate is not None:
         body["gate"] = {"set": gate, "max_drop": max_drop, "min_ndcg": min_ndcg}

@@ -10,9 +10,10 @@ from kbcore.domain.job import JobKind
 from kbcore.domain.principal import Caller
 from kbcore.errors import Conflict, NotFound, Unavailable, Unprocessable
 from kbcore.language.analyzer import ANALYZERS
-from kbcore.metadata import evaluations, generations, golden_sets, jobs, publications
+from kbcore.metadata import documents, evaluations, generations, golden_sets, jobs, publications
 from kbcore.metadata.generations import FOLLOWING, Generation, GenerationState, NewGeneration
 from services.library.access import visible_space
+from services.library.revise import reparse
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,25 @@ class Reindex:
     min_tokens: int | None = None
     analyzer: str | None = None
     gate: GateOrder | None = None
+
+
+def order_reparse(connection: Connection, caller: Caller, spaces: Sequence[str] | None) -> list[str]:
+    """Queue reading the bytes of every document (of these spaces) again; returns the jobs.
+
+    Each becomes a new version if something else is read than before; edits of the text are laid over it. Documents
+    that are being ingested, or were never indexed, are left alone. Raises `NotFound("space")`.
+    """
+    chosen = None if spaces is None else [visible_space(connection, caller, space).space.id for space in spaces]
+    ordered: list[str] = []
+    for document_id in documents.ids_of(connection, chosen):
+        document = documents.lock(connection, document_id)
+        if document is None:
+            continue
+        try:
+            ordered += reparse(connection, caller, document, "read again while the index was re-built").to_send
+        except Conflict:
+            continue
+    return ordered
 
 
 def order_reindex(connection: Connection, platform: Platform, caller: Caller, wanted: Reindex) -> tuple[int, str]:

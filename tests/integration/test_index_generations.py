@@ -14,7 +14,7 @@ from kbcore.embedding.truncated import TruncatedEmbedder
 from kbcore.errors import Conflict, NotFound, Unavailable, Unprocessable
 from kbcore.metadata import documents, evaluations, generations, golden_sets, jobs
 from kbcore.metadata.generations import GenerationState
-from services.library.reindex import GateOrder, order_drop, order_rollback
+from services.library.reindex import GateOrder, order_drop, order_reparse, order_rollback
 from tests.integration.reindexing import ADMIN, Indexes, open_indexes
 from tests.integration.test_publish import Killed
 
@@ -304,3 +304,22 @@ def test_orders_that_do_not_fit_are_refused(indexes: Indexes) -> None:
     with pytest.raises(Conflict) as running:
         indexes.order()
     assert running.value.code == "reindex_running"
+
+
+def test_reading_the_bytes_again_comes_into_both_indexes(indexes: Indexes) -> None:
+    document = indexes.write(LONG)
+    with indexes.platform.database.begin() as connection:  # as an older parser would have left it
+        connection.execute(sa.text("UPDATE versions SET text = replace(text, 'Rule 2', 'Rul 2')"))
+    live = indexes.works.generation
+    number, build = indexes.order()
+    with indexes.platform.database.begin() as connection:
+        reparsing = order_reparse(connection, ADMIN, ("s",))
+    assert len(reparsing) == 1
+    for job in (build, *reparsing):
+        indexes.works.bench.run(job)
+    indexes.follow()
+    built = indexes.get(number)
+    assert indexes.history(built, document)[2] == indexes.history(live, document)[2]
+    assert "Rule 2" in indexes.history(built, document)[2]
+    with indexes.platform.database.begin() as connection:
+        assert order_reparse(connection, ADMIN, ()) == []

@@ -24,6 +24,7 @@ from services.library.reindex import (
     order_promotion,
     order_reconciliation,
     order_reindex,
+    order_reparse,
     order_rollback,
 )
 
@@ -42,11 +43,15 @@ _LATER: dict[int | str, dict[str, object]] = {
     responses=problems(403, 404, 409),
 )
 def reindex(body: ReindexBody, write: WriteDep, platform: PlatformDep, caller: AdminDep) -> Response:
-    """From the stored text; nothing is parsed again. Searches go on with the live one until this one is promoted."""
+    """From the stored text. Searches go on with the live one until this one is promoted.
+
+    With `reparse` the documents' bytes are read again by jobs of their own; what they publish comes into both indexes.
+    """
 
     def work(connection: Connection) -> Done:
         index_id, job_id = order_reindex(connection, platform, caller, body.order())
-        return Done(ReindexAccepted(id=index_id, job_id=job_id), status=202, jobs=(job_id,))
+        reparsing = order_reparse(connection, caller, body.spaces) if body.reparse else []
+        return Done(ReindexAccepted(id=index_id, job_id=job_id), status=202, jobs=(job_id, *reparsing))
 
     return write.perform(work)
 

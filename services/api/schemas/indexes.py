@@ -53,6 +53,9 @@ class ReindexBody(BaseModel):
     )
     chunking: ChunkingBody = ChunkingBody()
     analyzer: Text | None = Field(None, description="`mixed-1` or `words-1`.")
+    reparse: bool = Field(
+        False, description="Also read the original bytes again, into new versions where that differs."
+    )
     gate: GateBody | None = None
 
     def order(self) -> Reindex:
