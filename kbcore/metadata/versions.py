@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row
 
 from kbcore.domain.chunk import ElementKind, Span, StoredText
 from kbcore.domain.document import Origin, Replaces, Version, VersionState
-from kbcore.errors import ItemError
+from kbcore.errors import Conflict, ItemError
+from kbcore.metadata import blob_references
 from kbcore.metadata.tables import documents, publications, versions
 
 _TEXTS = ("text", "outline", "parsed_text")
@@ -40,7 +41,13 @@ class NewVersion:
 
 
 def insert(connection: Connection, new: NewVersion) -> int:
-    """Add the next version of a document as pending and return its number. The document's row gets locked."""
+    """Add the next version of a document as pending and return its number. The document's row gets locked.
+
+    Raises `Conflict` (`version_purged`) if the version that it is based on is gone.
+    """
+    blob_references.hold_for_use(connection, new.sha256)
+    if new.based_on is not None:
+        _require_kept(connection, new.document_id, new.based_on)
     document = connection.execute(
         documents.update()
         .where(documents.c.id == new.document_id)
@@ -170,13 +177,17 @@ def store_text(
     pages: int | None,
     element_counts: Mapping[str, int],
     parsed_text: str | None = None,
-) -> None:
-    """Keep what parsing and cleaning found; `parsed_text` is that without the edits that were laid over it."""
+) -> bool:
+    """Keep what parsing and cleaning found; `parsed_text` is that without the edits that were laid over it.
+
+    False, and nothing is kept, if the version is not pending any more.
+    """
     outline = [[span.kind.value, span.start, span.end, span.page, span.depth] for span in stored.outline]
-    _set(
+    return _move(
         connection,
         document_id,
         number,
+        (VersionState.PENDING,),
         text=stored.text,
         outline=outline,
         media_type=media_type,
@@ -208,6 +219,14 @@ def restate(connection: Connection, document_id: str, number: int, **values: obj
         _set(connection, document_id, number, **values)
 
 
+def hold_pending(connection: Connection, document_id: str, number: int) -> bool:
+    """Keep a version pending until the transaction ends; False if it has ended already (cancelled, erased)."""
+    query = sa.select(versions.c.number).where(
+        versions.c.document_id == document_id, versions.c.number == number, versions.c.state == VersionState.PENDING
+    )
+    return connection.execute(query.with_for_update(read=True)).one_or_none() is not None
+
+
 def mark_staged(connection: Connection, generation_id: int, document_id: str, number: int) -> bool:
     """Say that a pending version's chunks of this generation wait for publication; False if it is not pending."""
     return _move(
@@ -235,7 +254,10 @@ def mark_ended(connection: Connection, document_id: str, number: int, state: Ver
 
 
 def mark_pending(connection: Connection, document_id: str, number: int) -> bool:
-    """Put a failed or skipped version back in line (a retry); False if it is neither."""
+    """Put a failed or skipped version back in line (a retry); False if it is neither, or purged."""
+    version = get(connection, document_id, number)
+    if version is None or version.purged_at is not None:
+        return False
     return _move(
         connection,
         document_id,
@@ -260,10 +282,12 @@ def retitle_unpublished(connection: Connection, document_id: str, title: str) ->
     )
 
 
-def _set(connection: Connection, document_id: str, number: int, **values: object) -> None:
-    connection.execute(
-        versions.update().where(versions.c.document_id == document_id, versions.c.number == number).values(**values)
+def _require_kept(connection: Connection, document_id: str, number: int) -> None:
+    purged = sa.select(versions.c.purged_at).where(
+        versions.c.document_id == document_id, versions.c.number == number, versions.c.purged_at.is_not(None)
     )
+    if connection.execute(purged).first() is not None:
+        raise Conflict(f"Version {number} was purged; its content is gone.", code="version_purged")
 
 
 def _move(
