@@ -7,6 +7,7 @@ from functools import partial
 
 import structlog
 
+from ingestion.erase import Eraser
 from ingestion.index.work import IndexWork
 from ingestion.load.sandbox import ParserProcess
 from ingestion.pipeline import DocumentPath
@@ -114,6 +115,10 @@ class Workbench:
                 self._finish(job)
             case JobKind.PURGE:
                 self._purge(job)
+            case JobKind.ERASE:
+                assert job.subject is not None
+                Eraser(self.platform).erase(job.subject, partial(self._progress, job))
+                self._finish(job)
             case _:
                 self._index.run(job, partial(self._progress, job))
                 self._finish(job)

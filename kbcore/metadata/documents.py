@@ -142,6 +142,12 @@ def lock(connection: Connection, document_id: str) -> Document | None:
     return None if found is None else get(connection, document_id)
 
 
+def lock_whatever(connection: Connection, document_id: str) -> str | None:
+    """Lock a document, deleted or not, until the transaction ends; returns its space's id, None if it is unknown."""
+    query = sa.select(documents.c.space_id).where(documents.c.id == document_id)
+    return connection.execute(query.with_for_update()).scalar_one_or_none()
+
+
 def update(connection: Connection, document_id: str, **values: object) -> None:
     """Set columns of a document."""
     connection.execute(

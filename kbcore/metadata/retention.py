@@ -20,7 +20,7 @@ _DUE = f"""
     JOIN documents d ON d.id = v.document_id
     JOIN spaces s ON s.id = d.space_id
     LEFT JOIN publications p ON p.epoch = v.valid_to
-    WHERE v.purged_at IS NULL AND v.state IN ('indexed', 'skipped', 'failed')
+    WHERE v.purged_at IS NULL AND d.erased_at IS NULL AND v.state IN ('indexed', 'skipped', 'failed')
         AND (v.valid_from IS NULL OR v.valid_to < {FOREVER})
         AND (
             COALESCE(p.committed_at, d.deleted_at, v.created_at) < now() - make_interval(0, 0, 0, s.retention_days)

@@ -178,7 +178,8 @@ def test_a_deleted_document_goes_whole_after_the_days(works: Works, document: st
 
 
 def test_what_was_never_published_goes_by_the_day_it_came(works: Works, document: str) -> None:
-    _, number, job = works.upload(" \n", document)
+    _, number, job = works.upload(part("lost"), document)
+    works.platform.blobs.delete(works.version(document, number).sha256)
     works.bench.run(job)
     assert works.version(document, number).state is VersionState.FAILED
     keep(works, days=30)

@@ -179,10 +179,14 @@ class TurnOut(BaseModel):
 
     id: str
     question: str
-    answer: str | None = Field(description="Null when a source of it may not be read any more.")
+    answer: str | None = Field(
+        description="Null when a source of it may not be read any more, or was erased (`reason`)."
+    )
     citations: list[CitationOut]
     abstained: bool
-    reason: str | None
+    reason: str | None = Field(
+        description="Why there is no answer, `model_interrupted`, `access_withdrawn`, or `erased`: a source was erased."
+    )
     model: str
     epoch: int
     trace_id: str
