@@ -12,6 +12,7 @@ from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
 from kbcore.errors import ZhikuError
 from services.api.dependencies import CallerDep, PlatformDep, TraceIdDep
+from services.api.gaps import gaps
 from services.api.schemas.ask import AskAnswer, AskBody, CitationOut, RetrievalEvent, TokenEvent
 from services.api.schemas.problem import problems
 from services.api.streaming import ServerEvent, event_stream
@@ -74,7 +75,8 @@ def _stream(
 
 def _finish(platform: Platform, caller: Caller, body: AskBody, trace_id: str, answer: Answer) -> AskAnswer:
     conversation = remember(platform.database, caller, body.conversation_id, body.question, answer, trace_id)
-    return AskAnswer.of(answer, conversation, trace_id)
+    incomplete = gaps(platform, caller, body.as_of, answer.epoch, body.spaces)
+    return AskAnswer.of(answer, conversation, trace_id, incomplete)
 
 
 def _event(name: str, data: BaseModel) -> ServerEvent:
