@@ -126,6 +126,7 @@ class Eraser:
             self._reached(EraseStep.LOCKED)
             with connection.begin():
                 kept = generations.kept(connection)
+                given_up = generations.given_up(connection)
                 key = erasures.document_key(connection, document_id)
             vectors = {each.collection: platform.vectors.count(each.collection, key) for each in kept}
             with connection.begin():
@@ -149,6 +150,8 @@ class Eraser:
             for generation in kept:
                 platform.vectors.delete_document(generation.collection, key)
                 platform.vectors.delete(generation.collection, found.rows.get(generation.id, frozenset()))
+            for generation in given_up:
+                platform.vectors.drop(generation.collection)  # nobody may search it any more; most are gone already
             self._reached(EraseStep.VECTORS_REMOVED)
             with connection.begin():
                 # Vectors of interrupted work are not listed anywhere, so all those that nothing needs go.

@@ -1,6 +1,6 @@
 """Conversations: what somebody asked and was answered. Only their owner sees them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 
 from kbcore.domain.conversation import Citation, Conversation, Turn
 from kbcore.domain.ids import new_id
+from kbcore.metadata.documents import hold_unerased
 from kbcore.metadata.passages import readable_documents
-from kbcore.metadata.tables import conversations, documents, feedback, turns
+from kbcore.metadata.tables import conversations, feedback, turns
 
 WITHHELD = "access_withdrawn"
 """The reason of a turn whose sources its asker may no longer read."""
@@ -58,7 +59,7 @@ def add_turn(connection: Connection, turn: Turn, named: Sequence[str] = ()) -> N
 
     If one of its sources was erased while it was written, only the question is kept.
     """
-    if _any_erased(connection, {*named, *(citation.document_id for citation in turn.citations)}):
+    if not hold_unerased(connection, {*named, *(citation.document_id for citation in turn.citations)}):
         turn, named = replace(turn, answer=None, citations=(), reason=ERASED), ()
     connection.execute(
         sa.insert(turns).values(
@@ -128,13 +129,6 @@ def _turn(row: Mapping[str, Any]) -> Turn:
     cited = tuple(_citation(item) for item in row["citations"]["cited"])
     answer = None if row["reason"] == ERASED else row["answer"]
     return Turn(**{**row, "answer": answer, "citations": cited})
-
-
-def _any_erased(connection: Connection, sources: Collection[str]) -> bool:
-    """Keeps those that are not from being erased until the transaction ends."""
-    query = sa.select(documents.c.erased_at).where(documents.c.id.in_(sources)).order_by(documents.c.id)
-    found = connection.execute(query.with_for_update(read=True)).scalars().all()
-    return any(erased_at is not None for erased_at in found)
 
 
 def _stored(citation: Citation) -> dict[str, Any]:

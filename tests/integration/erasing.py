@@ -163,5 +163,5 @@ class Traces:
     def _in_index(self) -> Iterator[str]:
         with self.works.platform.database.begin() as connection:
             key = connection.execute(sa.text("SELECT key FROM documents WHERE id = :id"), {"id": self.secret}).scalar()
-        rows = self.works.platform.vectors.scan(self.works.bench.generation.collection)
+        rows = self.works.platform.vectors.scan(self.works.generation.collection)
         return (f"row {chunk}" for chunk, stamp in rows if stamp.document_key == key or self.secret in chunk)

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from ingestion.erase import Eraser, EraseStep
-from ingestion.reconcile import counts_agree, reconcile
+from ingestion.index.reconcile import counts_agree, reconcile
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import VersionState
 from kbcore.domain.job import JobState
@@ -45,14 +45,14 @@ def assert_other_is_whole(traces: Traces) -> None:
     works = traces.works
     assert works.version(traces.other, 1).state is VersionState.INDEXED
     with works.platform.database.begin() as connection:
-        placed = chunks.of_version(connection, works.bench.generation.id, traces.other, 1)
+        placed = chunks.of_version(connection, works.generation.id, traces.other, 1)
     assert len(placed) == 2
-    assert works.platform.vectors.present(works.bench.generation.collection, [item.chunk_id for item in placed]) == {
+    assert works.platform.vectors.present(works.generation.collection, [item.chunk_id for item in placed]) == {
         item.chunk_id for item in placed
     }
     assert works.platform.blobs.exists(works.version(traces.other, 1).sha256)
     works.assert_index_equals_sql()
-    assert counts_agree(works.platform, works.bench.generation)
+    assert counts_agree(works.platform, works.generation)
 
 
 def assert_statistics_are_exact(works: Works) -> None:
@@ -93,7 +93,7 @@ def test_nothing_is_left_and_it_is_certified(traces: Traces) -> None:
     assert {probe["found"] for probe in certificate["probes"]} == {0}
     places = {probe["where"].partition(" ")[0] for probe in certificate["probes"]}
     assert places == {"sql", "index", "original"}
-    assert certificate["generations"][0]["collection"] == traces.works.bench.generation.collection
+    assert certificate["generations"][0]["collection"] == traces.works.generation.collection
     with traces.works.platform.database.begin() as connection:
         assert connection.execute(sa.select(erasure_table.c.found)).scalar_one() is None
 
@@ -189,12 +189,12 @@ def test_neither_reconciling_nor_old_jobs_bring_it_back(traces: Traces) -> None:
     with works.platform.database.begin() as connection:
         old = [job for job in jobs.list_of(connection, limit=50) if job.document_id == traces.secret]
     traces.erase()
-    repair = reconcile(works.platform, works.bench.generation)
+    repair = reconcile(works.platform, works.generation)
     assert (repair.written, repair.removed) == (0, 0)
-    store, collection = works.platform.vectors, works.bench.generation.collection
+    store, collection = works.platform.vectors, works.generation.collection
     store.drop(collection)
     store.create(collection, works.embedder.dimension)
-    assert reconcile(works.platform, works.bench.generation).written == 2
+    assert reconcile(works.platform, works.generation).written == 2
     for job in old:
         works.execute(f"UPDATE jobs SET state = 'failed' WHERE id = '{job.id}'")
         with pytest.raises(Conflict), works.platform.database.begin() as connection:

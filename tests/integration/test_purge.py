@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from ingestion.index.reconcile import counts_agree, reconcile
 from ingestion.purge import STRAY_AFTER, Purger, PurgeStep
-from ingestion.reconcile import counts_agree, reconcile
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import VersionState
 from kbcore.domain.job import JobKind
@@ -81,12 +81,12 @@ def purged(works: Works, document: str) -> set[int]:
 
 def texts(works: Works, document: str) -> dict[int, list[str]]:
     """The passages of each version as SQL and Milvus have them."""
-    present = {key for key, _ in works.platform.vectors.scan(works.bench.generation.collection)}
+    present = {key for key, _ in works.platform.vectors.scan(works.generation.collection)}
     with works.platform.database.begin() as connection:
         return {
             version.number: [
                 chunk.text.partition("\n")[0]
-                for chunk in chunks.of_version(connection, works.bench.generation.id, document, version.number)
+                for chunk in chunks.of_version(connection, works.generation.id, document, version.number)
                 if chunk.chunk_id in present
             ]
             for version in versions.list_of(connection, document)
@@ -136,7 +136,7 @@ def test_without_retention_nothing_is_due(works: Works, document: str) -> None:
 
 
 def test_a_row_that_a_remaining_version_places_keeps_its_life(works: Works, document: str) -> None:
-    collection = works.bench.generation.collection
+    collection = works.generation.collection
     before = dict(works.platform.vectors.scan(collection))
     keep(works, count=1)
     purge(works)
@@ -174,7 +174,7 @@ def test_a_deleted_document_goes_whole_after_the_days(works: Works, document: st
     age(works, 31)
     assert purge(works) == 4
     assert_whole(works, document, {1, 2, 3, 4})
-    assert works.platform.vectors.count(works.bench.generation.collection) == 0
+    assert works.platform.vectors.count(works.generation.collection) == 0
 
 
 def test_what_was_never_published_goes_by_the_day_it_came(works: Works, document: str) -> None:
@@ -240,11 +240,11 @@ def test_killed_at_any_step_the_next_purge_completes_it(works: Works, document: 
     purge(works)
     assert_whole(works, document, {1, 2, 3})
     assert not any(works.platform.blobs.exists(sha) for sha in shas)
-    assert counts_agree(works.platform, works.bench.generation)
+    assert counts_agree(works.platform, works.generation)
 
 
 def test_every_kept_generation_loses_the_rows(works: Works, document: str) -> None:
-    live = works.bench.generation
+    live = works.generation
     with works.platform.database.begin() as connection:
         new = NewGeneration(live.embedding, live.dimension, live.chunking, {})
         other = generations.insert_building(connection, "t_other", new, through=4)
