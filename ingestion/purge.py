@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 STRAY_AFTER = timedelta(days=1)
 """A blob that no version refers to is removed at this age: no upload takes so long."""
 
-_VERSIONS_AT_ONCE = 20
+_VERSIONS_AT_ONCE = 100
 _BLOBS_AT_ONCE = 500
 
 

@@ -4,9 +4,11 @@ What stays is the ledger's skeleton: that so many versions were received, when a
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from kbcore.domain.document import FOREVER, VersionState
 from kbcore.domain.job import JobKind, JobState
@@ -37,6 +39,19 @@ _REPLIES = sa.text("SELECT count(*) FROM idempotency WHERE strpos(body::text, :d
 _FORGET_REPLIES = sa.text("""
     UPDATE idempotency SET status = 404, body = NULL WHERE strpos(body::text, :document_id) > 0
 """)
+
+_SKELETON = {
+    documents: frozenset({
+        "id", "key", "space_id", "classification", "own_policy_id", "version", "latest_version", "created_by",
+        "created_at", "updated_at", "deleted_at", "deleted_by", "erased_at",
+    }),
+    versions: frozenset({
+        "document_id", "number", "state", "valid_from", "valid_to", "reason_code", "reason", "origin", "based_on",
+        "replaces", "staged_in", "purged_at", "created_by", "created_at",
+    }),
+}  # fmt: skip
+DESCRIBING = {table: [column for column in table.c if column.name not in kept] for table, kept in _SKELETON.items()}
+"""The columns that erasing empties: all that are not listed as the ledger's skeleton, so that a new one is, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,36 +120,25 @@ def forget_mentions(connection: Connection, document_id: str) -> None:
 
 
 def forget_names(connection: Connection, document_id: str) -> None:
-    """Empty everything that describes a document and its versions."""
-    described: dict[str, object] = {
-        "title": "",
-        "tags": [],
-        "metadata": {},
-        "effective_from": None,
-        "effective_to": None,
-    }
+    """Empty everything that a document and its versions say, but for the ledger's skeleton."""
     connection.execute(
         documents.update()
         .where(documents.c.id == document_id)
-        .values(**described, external_id=None, source=None, updated_at=sa.func.now())
+        .values({column: empty_value(column) for column in DESCRIBING[documents]})
     )
     connection.execute(
         versions.update()
         .where(versions.c.document_id == document_id)
-        .values(
-            **described,
-            size=0,
-            file_name="",
-            media_type="",
-            language=None,
-            pages=None,
-            element_counts={},
-            comment=None,
-            source_uri=None,
-            text=None,
-            outline=sa.null(),
-        )
+        .values({column: empty_value(column) for column in DESCRIBING[versions]})
     )
+
+
+def empty_value(column: sa.Column[Any]) -> object:
+    """What an erased row has in a column."""
+    if column.nullable:
+        return sa.null()
+    kinds: tuple[tuple[type, object], ...] = ((ARRAY, []), (JSONB, {}), (sa.Integer, 0), (sa.Text, ""))
+    return next(empty for kind, empty in kinds if isinstance(column.type, kind))
 
 
 def version_numbers(connection: Connection, document_id: str) -> list[tuple[str, int]]:

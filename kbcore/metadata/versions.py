@@ -283,10 +283,13 @@ def retitle_unpublished(connection: Connection, document_id: str, title: str) ->
 
 
 def _require_kept(connection: Connection, document_id: str, number: int) -> None:
-    purged = sa.select(versions.c.purged_at).where(
-        versions.c.document_id == document_id, versions.c.number == number, versions.c.purged_at.is_not(None)
-    )
-    if connection.execute(purged).first() is not None:
+    """Raises `Conflict` if a version was purged, and keeps it from being purged until the transaction ends."""
+    row = connection.execute(
+        sa.select(versions.c.purged_at, versions.c.state, versions.c.text.is_(None).label("empty"))
+        .where(versions.c.document_id == document_id, versions.c.number == number)
+        .with_for_update(read=True)
+    ).one_or_none()
+    if row is not None and (row.purged_at is not None or (row.empty and row.state == VersionState.INDEXED)):
         raise Conflict(f"Version {number} was purged; its content is gone.", code="version_purged")
 
 

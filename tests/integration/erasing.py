@@ -16,7 +16,7 @@ from kbcore.metadata import conversations, documents, idempotency, users
 from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.erasures import Erasure
 from kbcore.metadata.idempotency import Answer
-from kbcore.metadata.tables import metadata, turn_sources
+from kbcore.metadata.tables import metadata
 from services.library.erase import known_erasure, order_erasure
 from tests.integration.ingesting import Works
 
@@ -81,11 +81,6 @@ class Traces:
             for document, answer, trace in ((self.secret, SECRET, self.trace), (self.other, OTHER, "b" * 32)):
                 turn = self.turn(document, answer, trace)
                 conversations.add_turn(connection, turn)
-                connection.execute(
-                    sa.insert(turn_sources).values(turn_id=turn.id, document_id=document, version=1)
-                    if not self._listed(connection, turn.id)
-                    else sa.select(1)
-                )
                 conversations.add_feedback(
                     connection,
                     self.admin.user_id,
@@ -141,9 +136,6 @@ class Traces:
     def left(self) -> list[str]:
         """Every place in which the secret document is still found."""
         return [*self._in_tables(), *self._in_blobs(), *self._in_index()]
-
-    def _listed(self, connection: sa.Connection, turn_id: str) -> bool:
-        return connection.execute(sa.select(turn_sources).where(turn_sources.c.turn_id == turn_id)).first() is not None
 
     def _in_tables(self) -> Iterator[str]:
         """Every text, JSON and bytea column of every table."""
