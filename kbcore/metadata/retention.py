@@ -101,8 +101,8 @@ def choose(connection: Connection, space_id: str, limit: int) -> list[tuple[str,
 
 
 def forget_texts(connection: Connection, doomed: Sequence[tuple[str, int]]) -> None:
-    """Remove stored text and outline of these versions."""
-    connection.execute(versions.update().where(_among(doomed)).values(text=None, outline=None))
+    """Remove what was read of these versions."""
+    connection.execute(versions.update().where(_among(doomed)).values(text=None, outline=sa.null(), parsed_text=None))
 
 
 def forget_bytes(connection: Connection, doomed: Sequence[tuple[str, int]]) -> set[str]:

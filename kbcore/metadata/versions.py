@@ -43,7 +43,7 @@ class NewVersion:
 def insert(connection: Connection, new: NewVersion) -> int:
     """Add the next version of a document as pending and return its number. The document's row gets locked.
 
-    Raises `Conflict` (`version_purged`) if the version that it is based on is gone.
+    Raises `Conflict` (`version_without_text`) if the version that it is based on is gone.
     """
     blob_references.hold_for_use(connection, new.sha256)
     if new.based_on is not None:
@@ -282,6 +282,12 @@ def retitle_unpublished(connection: Connection, document_id: str, title: str) ->
     )
 
 
+def _set(connection: Connection, document_id: str, number: int, **values: object) -> None:
+    connection.execute(
+        versions.update().where(versions.c.document_id == document_id, versions.c.number == number).values(**values)
+    )
+
+
 def _require_kept(connection: Connection, document_id: str, number: int) -> None:
     """Raises `Conflict` if a version was purged, and keeps it from being purged until the transaction ends."""
     row = connection.execute(
@@ -290,7 +296,7 @@ def _require_kept(connection: Connection, document_id: str, number: int) -> None
         .with_for_update(read=True)
     ).one_or_none()
     if row is not None and (row.purged_at is not None or (row.empty and row.state == VersionState.INDEXED)):
-        raise Conflict(f"Version {number} was purged; its content is gone.", code="version_purged")
+        raise Conflict(f"Version {number} was purged; its content is gone.", code="version_without_text")
 
 
 def _move(

@@ -336,4 +336,4 @@ def test_a_version_cannot_be_made_from_a_purged_one(works: Works, document: str)
     new = NewVersion(document, "0" * 64, 1, "a.md", "text/markdown", "T", "t", based_on=1)
     with pytest.raises(Conflict) as refused, works.platform.database.begin() as connection:
         versions.insert(connection, new)
-    assert refused.value.code == "version_purged"
+    assert refused.value.code == "version_without_text"

@@ -15,5 +15,5 @@ router = APIRouter(tags=["search"])
 def search_passages(body: SearchBody, platform: PlatformDep, caller: CallerDep, trace_id: TraceIdDep) -> SearchAnswer:
     """Hybrid retrieval, filtered by your rights inside the search and checked again, hit by hit, in SQL."""
     found = search(platform, caller, body.request(platform.settings.retrieval.max_top_k))
-    incomplete = gaps(platform, caller, body.as_of, found.standpoint.epoch, body.spaces)
+    incomplete = gaps(platform, caller, found, body.spaces)
     return SearchAnswer.of(found, trace_id, incomplete)
