@@ -180,14 +180,13 @@ def store_text(
 ) -> bool:
     """Keep what parsing and cleaning found; `parsed_text` is that without the edits that were laid over it.
 
-    False, and nothing is kept, if the version is not pending any more.
+    False, and nothing is kept, if the version was purged or erased.
     """
     outline = [[span.kind.value, span.start, span.end, span.page, span.depth] for span in stored.outline]
-    return _move(
+    return _set(
         connection,
         document_id,
         number,
-        (VersionState.PENDING,),
         text=stored.text,
         outline=outline,
         media_type=media_type,
@@ -282,10 +281,14 @@ def retitle_unpublished(connection: Connection, document_id: str, title: str) ->
     )
 
 
-def _set(connection: Connection, document_id: str, number: int, **values: object) -> None:
-    connection.execute(
-        versions.update().where(versions.c.document_id == document_id, versions.c.number == number).values(**values)
+def _set(connection: Connection, document_id: str, number: int, **values: object) -> bool:
+    """Set columns of a version; False, and nothing is set, if it was purged or erased."""
+    result = connection.execute(
+        versions.update()
+        .where(versions.c.document_id == document_id, versions.c.number == number, versions.c.purged_at.is_(None))
+        .values(**values)
     )
+    return result.rowcount == 1
 
 
 def _require_kept(connection: Connection, document_id: str, number: int) -> None:
