@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ingestion.index.reconcile import counts_agree, reconcile
 from ingestion.purge import STRAY_AFTER, Purger, PurgeStep
 from kbcore.bootstrap import Platform
-from kbcore.domain.document import VersionState
+from kbcore.domain.document import FOREVER, VersionState
 from kbcore.domain.job import JobKind
 from kbcore.errors import Conflict
 from kbcore.metadata import (
@@ -202,6 +202,17 @@ def test_what_waits_and_what_is_in_force_is_never_due(works: Works, document: st
     assert (version.state, version.purged_at) == (VersionState.PENDING, None)
     assert works.platform.blobs.exists(version.sha256)
     assert works.version(document, 4).purged_at is None  # in force
+
+
+def test_what_will_be_in_force_is_never_due(works: Works, document: str) -> None:
+    _, future, job = works.upload(part("constant") + part("future"), document)
+    works.execute(f"UPDATE versions SET effective_from = now() + interval '1 year' WHERE number = {future}")
+    works.bench.run(job)
+    keep(works, days=1, count=1)
+    age(works, 365)
+    purge(works)
+    assert_whole(works, document, {1, 2, 3})
+    assert [works.version(document, number).valid_to for number in (4, future)] == [FOREVER, FOREVER]
 
 
 def test_bytes_that_another_version_has_stay(works: Works, document: str) -> None:
