@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from sqlalchemy import Connection
+
 from kbcore.domain.chunk import Chunk
 from kbcore.domain.vector import vector_to_bytes
 from kbcore.embedding.interface import Embedder
@@ -34,10 +36,18 @@ def remembered_counts(
     return counts
 
 
-def embed_missing(database: Database, embedder: Embedder, chunks: Sequence[Chunk], *, batch_size: int) -> Iterator[int]:
+def embed_missing(
+    database: Database,
+    embedder: Embedder,
+    chunks: Sequence[Chunk],
+    *,
+    batch_size: int,
+    hold: Callable[[Connection], None] = lambda _: None,
+) -> Iterator[int]:
     """Embed and store what is not stored yet, batch by batch; yields how many chunks have a vector so far.
 
-    Every batch is kept when it is done, so a killed worker's successor goes on from there.
+    Every batch is kept when it is done, so a killed worker's successor goes on from there. `hold` is called in each
+    transaction that stores vectors: it raises if their document was erased meanwhile, and keeps that from happening.
     """
     texts = {embedded_hash(chunk): chunk.embedded_text for chunk in chunks}
     with database.begin() as connection:
@@ -50,6 +60,7 @@ def embed_missing(database: Database, embedder: Embedder, chunks: Sequence[Chunk
         vectors = embedder.embed_passages([texts[key] for key in keys])
         packed = {key: vector_to_bytes(vector) for key, vector in zip(keys, vectors, strict=True)}
         with database.begin() as connection:
+            hold(connection)
             chunk_rows.store_vectors(connection, embedder.name, packed)
         done += len(keys)
         yield done

@@ -6,6 +6,8 @@ Every stage may be repeated: a killed worker's successor starts over, and finds 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from ingestion.chunk.chunker import chunk
 from ingestion.clean.pipeline import clean
 from ingestion.embed import embed_missing, embedded_hash, remembered_counts
@@ -64,7 +66,7 @@ class DocumentPath:
             indexed = chunk_rows.indexed_texts(connection, generation.id, version.document_id)
         counts = remembered_counts(embedder.count_tokens, indexed)
         chunks = self._chunk(version, stored, generation, counts, progress)
-        self._embed(chunks, embedder, progress)
+        self._embed(version, chunks, embedder, progress)
         self._stage(version, generation, chunks, indexed)
 
     def _stored(self, version: Version) -> StoredText | None:
@@ -111,7 +113,7 @@ class DocumentPath:
         with self.platform.database.begin() as connection:
             if version.origin is Origin.REPARSE:
                 stored = with_edits(connection, version, parsed)
-            versions.store_text(
+            kept = versions.store_text(
                 connection,
                 version.document_id,
                 version.number,
@@ -123,6 +125,8 @@ class DocumentPath:
                 element_counts=counts,
                 parsed_text=parsed.text,
             )
+        if not kept:
+            raise _ended()
         return stored
 
     def _chunk(
@@ -143,9 +147,13 @@ class DocumentPath:
             min_tokens=settings["min_tokens"],
         )
 
-    def _embed(self, chunks: list[Chunk], embedder: Embedder, progress: Progress) -> None:
-        batch = self.platform.settings.embedding.batch_size
-        for done in embed_missing(self.platform.database, embedder, chunks, batch_size=batch):
+    def _embed(self, version: Version, chunks: list[Chunk], embedder: Embedder, progress: Progress) -> None:
+        def hold(connection: Connection) -> None:
+            if not versions.hold_pending(connection, version.document_id, version.number):
+                raise _ended()
+
+        database, batch = self.platform.database, self.platform.settings.embedding.batch_size
+        for done in embed_missing(database, embedder, chunks, batch_size=batch, hold=hold):
             progress("embed", done, len(chunks))
 
     def _stage(
@@ -166,3 +174,7 @@ class DocumentPath:
 
 def _deleted() -> ItemSkipped:
     return ItemSkipped("document_deleted", "the document was deleted before this version was ready")
+
+
+def _ended() -> ItemSkipped:
+    return ItemSkipped("document_deleted", "the version was given up or erased before it was ready")

@@ -1,4 +1,4 @@
-"""Housekeeping of a worker: it keeps its leases, finds jobs that were lost, and seals segments when all is quiet."""
+"""Housekeeping of a worker: leases, lost jobs, sealed segments when all is quiet, and what retention asks for."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import structlog
 from ingestion.tasks import Workbench
 from kbcore.domain.job import JobKind
 from kbcore.errors import Unavailable
-from kbcore.metadata import generations, jobs
+from kbcore.metadata import generations, jobs, retention
 
 log = structlog.get_logger(__name__)
 
@@ -16,15 +16,20 @@ _SWEEP_LOCK = 0x5A48535745  # "ZHSWE": one of all workers sweeps
 _RESEND_AFTER_S = 5.0
 _OVERTAKEN_BY_S = 60.0
 _RESEND_LIMIT = 100
+_RETENTION_EVERY_S = 300.0  # how often is looked; a space is purged at most hourly
 
 
 class Housekeeper:
-    """Two daemon threads: leases are renewed whatever the sweeping has to wait for."""
+    """Three daemon threads: leases are renewed whatever the sweeping has to wait for."""
 
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
         every_s = bench.platform.settings.worker.sweep_s
-        self._threads = (Repeated("leases", every_s, bench.renew_leases), Repeated("sweeper", every_s, self.sweep))
+        self._threads = (
+            Repeated("leases", every_s, bench.renew_leases),
+            Repeated("sweeper", every_s, self.sweep),
+            Repeated("retention", _RETENTION_EVERY_S, self.order_purges),
+        )
 
     def start(self) -> None:
         """Begin; the first round comes after `worker.sweep_s` seconds."""
@@ -61,6 +66,17 @@ class Housekeeper:
         self._bench.publisher.publish_due()
         if not busy:
             self._bench.publisher.flush()
+
+    def order_purges(self) -> None:
+        """Queue what retention asks for."""
+        platform = self._bench.platform
+        with platform.database.lock(_SWEEP_LOCK, wait=False) as connection:
+            if connection is None:
+                return
+            with connection.begin():
+                ordered = retention.order_due(connection)
+        for job_id in ordered:
+            platform.queue.send(job_id)
 
 
 class Repeated(threading.Thread):

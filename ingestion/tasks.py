@@ -7,10 +7,12 @@ from functools import partial
 
 import structlog
 
+from ingestion.erase import Eraser
 from ingestion.index.work import IndexWork
 from ingestion.load.sandbox import ParserProcess
 from ingestion.pipeline import DocumentPath
 from ingestion.publish import Publisher
+from ingestion.purge import Purger
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import VersionState
 from kbcore.domain.ids import new_id
@@ -111,6 +113,12 @@ class Workbench:
                 assert job.document_id is not None
                 self.publisher.restamp(job.document_id)
                 self._finish(job)
+            case JobKind.PURGE:
+                self._purge(job)
+            case JobKind.ERASE:
+                assert job.subject is not None
+                Eraser(self.platform).erase(job.subject, partial(self._progress, job))
+                self._finish(job)
             case _:
                 self._index.run(job, partial(self._progress, job))
                 self._finish(job)
@@ -134,6 +142,14 @@ class Workbench:
             self._finish(job)
         else:
             raise ItemSkipped(version.reason_code or "superseded", version.reason or "a newer version took its place")
+
+    def _purge(self, job: Job) -> None:
+        purger = Purger(self.platform)
+        if job.space_id is None:
+            purger.remove_stray_blobs(partial(self._progress, job))
+        else:
+            purger.purge_space(job.space_id, partial(self._progress, job))
+        self._finish(job)
 
     def _finish(self, job: Job) -> None:
         with self.platform.database.begin() as connection:

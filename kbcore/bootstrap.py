@@ -24,6 +24,7 @@ from kbcore.rerank.cross_encoder import CrossEncoderReranker
 from kbcore.rerank.http import HttpReranker
 from kbcore.rerank.interface import Reranker
 from kbcore.settings import CONFIG_FOLDER, EmbeddingSettings, Settings
+from kbcore.signing import Signer
 from kbcore.vectors.interface import VectorStore
 from kbcore.vectors.milvus import MilvusStore
 
@@ -67,6 +68,12 @@ class Platform:
                 secret_key=settings.secret_key.get_secret_value(),
             )
         return FilesystemBlobs(Path(settings.folder) if settings.folder else self.settings.home / "blobs")
+
+    @cached_property
+    def certificates(self) -> Signer:
+        """What signs certificates of erasure. Raises `ConfigurationError`."""
+        given = self.settings.erasure.signing_key.get_secret_value()
+        return Signer.from_text(given) if given else Signer.from_file(self.settings.home / "keys" / "erasure.key")
 
     @cached_property
     def queue(self) -> JobQueue:

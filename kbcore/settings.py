@@ -99,6 +99,12 @@ class ChunkingSettings(_Section):
     min_tokens: int = Field(ge=0)
 
 
+class ErasureSettings(_Section):
+    """Certificates of erasure."""
+
+    signing_key: SecretStr
+
+
 class ParsingSettings(_Section):
     """Limits of the parsing process."""
 
@@ -193,6 +199,7 @@ class Settings(_Section):
     chunking: ChunkingSettings
     parsing: ParsingSettings
     worker: WorkerSettings
+    erasure: ErasureSettings
     retrieval: RetrievalSettings
     answer: AnswerSettings
     rerank: RerankSettings

@@ -17,7 +17,7 @@ from ingestion.index.write import Prepared, write
 from kbcore.bootstrap import Platform
 from kbcore.domain.chunk import Chunk, StoredText
 from kbcore.domain.document import Version
-from kbcore.errors import NotFound
+from kbcore.errors import NotFound, Unavailable
 from kbcore.metadata import documents, generation_rows, generations, publications, versions
 from kbcore.metadata.database import PUBLISH_LOCK
 from kbcore.metadata.generations import Generation
@@ -117,7 +117,12 @@ class Builder:
         """Embed what has no vector yet, then replace these documents' rows."""
         batch = self._platform.settings.embedding.batch_size
         chunks = [row.chunk for each in group for row in each.projection.rows]
-        for _ in embed_missing(self._platform.database, self._embedder, chunks, batch_size=batch):
+
+        def hold(connection: Connection) -> None:
+            if not documents.hold_unerased(connection, [each.document_id for each in group]):
+                raise Unavailable("a document was erased while it was indexed; the work is begun again without it")
+
+        for _ in embed_missing(self._platform.database, self._embedder, chunks, batch_size=batch, hold=hold):
             self._advance(0)
         with self._locked(held) as connection:
             write(self._platform, self._generation, connection, group, cursor=cursor)

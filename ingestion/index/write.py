@@ -13,9 +13,10 @@ from ingestion.index.project import Projection
 from ingestion.publish import vector_row
 from kbcore.bootstrap import Platform
 from kbcore.domain.chunk import VectorStamp
+from kbcore.errors import Unavailable
 from kbcore.language.analyzer import terms
 from kbcore.language.weights import document_weights, pack, unpack
-from kbcore.metadata import generation_rows, generations, publications
+from kbcore.metadata import generation_rows, generations, publications, removal
 from kbcore.metadata.generation_rows import BuiltPlace, BuiltRow
 from kbcore.metadata.generations import Generation
 from kbcore.metadata.index_rows import IndexRow, document_stamps
@@ -35,17 +36,21 @@ def write(
 ) -> None:
     """Make these projections true. `connection` holds the publish lock; `cursor` is stored with the rows.
 
-    A document whose text was purged or erased since it was read is left out: who removes it removes its rows, too.
+    A document that was deleted or erased since it was read is left out: who removes it removes its rows, too. Raises
+    `Unavailable` if a version or a vector was purged since: what is to be written must be found out afresh.
     """
     ids = [each.document_id for each in group]
     with connection.begin():
         readable = generation_rows.readable_versions(connection, ids)
         sound = [each for each in group if each.versions <= readable[each.document_id]]
+        if any(readable[each.document_id] and each not in sound for each in group):
+            raise Unavailable("history was purged while it was indexed; the work is begun again without it")
         present = generation_rows.present(connection, generation.id, [each.document_id for each in sound])
         stamps = document_stamps(connection, [each.document_id for each in sound])
         rows = _rows(generation, sound, {row.embedded_hash: row.terms for row in present.values()})
         changed = {row.id: row for row in rows if not _same(row, present.get(row.id))}
         gone = present.keys() - {row.id for row in rows}
+        removal.require_vectors(connection, generation.id, {row.embedded_hash for row in changed.values()})
         vectors = generation_rows.vectors(
             connection, generation.embedding, {row.embedded_hash for row in changed.values()}
         )

@@ -5,10 +5,11 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 
-from kbcore.blobs.interface import StoredBlob
-from kbcore.blobs.spool import PART_BYTES, blob_place, spooled, storage_errors
+from kbcore.blobs.interface import KeptBlob, StoredBlob
+from kbcore.blobs.spool import PART_BYTES, blob_place, is_blob_key, spooled, storage_errors
 from kbcore.errors import NotFound
 
 ABANDONED_S = 24 * 3600.0
@@ -39,6 +40,22 @@ class FilesystemBlobs:
     def local(self, sha256: str) -> AbstractContextManager[Path]:
         """See `BlobStore.local`: the stored file itself, not a copy."""
         return nullcontext(self._existing(sha256))
+
+    def exists(self, sha256: str) -> bool:
+        """See `BlobStore.exists`."""
+        with storage_errors():
+            return self._place(sha256).is_file()
+
+    def keys(self) -> Iterator[KeptBlob]:
+        """See `BlobStore.keys`."""
+        with storage_errors():
+            for path in self._folder.glob("??/??/*"):
+                if is_blob_key(path.name):
+                    try:
+                        modified = path.stat().st_mtime
+                    except FileNotFoundError:
+                        continue  # deleted while the folder was listed
+                    yield KeptBlob(path.name, datetime.fromtimestamp(modified, UTC))
 
     def delete(self, sha256: str) -> None:
         """See `BlobStore.delete`."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,14 @@ class StoredBlob:
 
     sha256: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBlob:
+    """What is there: `stored_at` is when its bytes last arrived, in UTC."""
+
+    sha256: str
+    stored_at: datetime
 
 
 class BlobStore(Protocol):
@@ -26,6 +35,12 @@ class BlobStore(Protocol):
 
     def local(self, sha256: str) -> AbstractContextManager[Path]:
         """A local file with the bytes, for as long as the context lasts: what a parsing process reads."""
+
+    def exists(self, sha256: str) -> bool:
+        """True if the bytes are there."""
+
+    def keys(self) -> Iterator[KeptBlob]:
+        """Every blob, in any order, as the store is while it is listed."""
 
     def delete(self, sha256: str) -> None:
         """Remove; does nothing if there is none."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from kbcore.blobs.interface import StoredBlob
-from kbcore.blobs.spool import PART_BYTES, blob_place, spooled, storage_errors
+from kbcore.blobs.interface import KeptBlob, StoredBlob
+from kbcore.blobs.spool import PART_BYTES, blob_place, is_blob_key, spooled, storage_errors
 from kbcore.errors import ConfigurationError, NotFound, Unavailable
 
 PING_KEY = "ping"
@@ -56,6 +56,24 @@ class S3Blobs:
                 with path.open("wb") as file:
                     file.writelines(parts)
             yield path
+
+    def exists(self, sha256: str) -> bool:
+        """See `BlobStore.exists`."""
+        try:
+            with self._client() as client:
+                client.head_object(Bucket=self._bucket, Key=blob_place(sha256))
+        except NotFound:
+            return False
+        return True
+
+    def keys(self) -> Iterator[KeptBlob]:
+        """See `BlobStore.keys`: page by page."""
+        with self._client() as client:
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):
+                for item in page.get("Contents", ()):
+                    name = item["Key"].rpartition("/")[2]
+                    if is_blob_key(name) and item["Key"] == blob_place(name):
+                        yield KeptBlob(name, item["LastModified"])
 
     def delete(self, sha256: str) -> None:
         """See `BlobStore.delete`."""

@@ -20,9 +20,14 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+def is_blob_key(name: str) -> bool:
+    """True for 64 lower-case hex digits."""
+    return _SHA256.fullmatch(name) is not None
+
+
 def blob_place(sha256: str) -> str:
     """`ab/cd/abcd…`: where a blob lies below the store's root. Raises `ValueError` for anything but 64 hex digits."""
-    if _SHA256.fullmatch(sha256) is None:
+    if not is_blob_key(sha256):
         raise ValueError("a blob's key is 64 lower-case hex digits")
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
 

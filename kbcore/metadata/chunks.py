@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from kbcore.domain.chunk import Chunk
 from kbcore.domain.document import FOREVER
+from kbcore.metadata.removal import require_vectors
 from kbcore.metadata.tables import chunks, embeddings, version_chunks
 
 
@@ -49,10 +50,14 @@ class PlacedChunk:
 def stage(
     connection: Connection, generation_id: int, document_id: str, version: int, staged: Sequence[StagedChunk]
 ) -> None:
-    """Write a version's chunks, invisible until published. Replaces what an earlier try staged."""
+    """Write a version's chunks, invisible until published. Replaces what an earlier try staged.
+
+    Raises `Unavailable` if one of their vectors was purged meanwhile.
+    """
     unstage(connection, document_id, version)
     if not staged:
         return
+    require_vectors(connection, generation_id, {item.embedded_hash for item in staged})
     connection.execute(
         chunks.insert(),
         [

@@ -10,11 +10,15 @@ from sqlalchemy import Connection
 
 from kbcore.domain.conversation import Citation, Conversation, Turn
 from kbcore.domain.ids import new_id
+from kbcore.metadata.documents import hold_unerased
 from kbcore.metadata.passages import readable_documents
 from kbcore.metadata.tables import conversations, feedback, turns
 
 WITHHELD = "access_withdrawn"
 """The reason of a turn whose sources its asker may no longer read."""
+
+ERASED = "erased"
+"""The reason of a turn that rested on a document which was erased since: its answer is gone for everybody."""
 
 
 def create(connection: Connection, user_id: str, title: str) -> str:
@@ -51,13 +55,18 @@ def delete(connection: Connection, user_id: str, conversation_id: str) -> bool:
 
 
 def add_turn(connection: Connection, turn: Turn, named: Sequence[str] = ()) -> None:
-    """Remember a finished answer. `named` are documents that its text names without citing them ("closest: …")."""
+    """Remember a finished answer. `named` are documents that its text names without citing them ("closest: …").
+
+    If one of its sources was erased while it was written, only the question is kept.
+    """
+    if not hold_unerased(connection, {*named, *(citation.document_id for citation in turn.citations)}):
+        turn, named = replace(turn, answer=None, citations=(), reason=ERASED), ()
     connection.execute(
         sa.insert(turns).values(
             id=turn.id,
             conversation_id=turn.conversation_id,
             question=turn.question,
-            answer=turn.answer,
+            answer=turn.answer or "",
             citations={"cited": [_stored(citation) for citation in turn.citations], "named": list(named)},
             abstained=turn.abstained,
             reason=turn.reason,
@@ -75,7 +84,7 @@ def turns_of(connection: Connection, user_id: str, conversation_id: str) -> list
     """The turns of the user's conversation, oldest first, each checked again.
 
     If any document that an answer cites or names may not be read by this user now, the turn has answer None, no
-    citations, and `WITHHELD` as its reason.
+    citations, and `WITHHELD` as its reason; if one was erased, `ERASED`.
     """
     owned = conversations.c.id == turns.c.conversation_id
     query = (
@@ -118,7 +127,8 @@ def add_feedback(
 
 def _turn(row: Mapping[str, Any]) -> Turn:
     cited = tuple(_citation(item) for item in row["citations"]["cited"])
-    return Turn(**{**row, "citations": cited})
+    answer = None if row["reason"] == ERASED else row["answer"]
+    return Turn(**{**row, "answer": answer, "citations": cited})
 
 
 def _stored(citation: Citation) -> dict[str, Any]:

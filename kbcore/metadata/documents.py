@@ -1,6 +1,6 @@
 """Documents in SQL. Every read that serves a person goes through the `readable` condition of `access`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -140,6 +140,22 @@ def lock(connection: Connection, document_id: str) -> Document | None:
         .with_for_update()
     ).one_or_none()
     return None if found is None else get(connection, document_id)
+
+
+def lock_whatever(connection: Connection, document_id: str) -> str | None:
+    """Lock a document, deleted or not, until the transaction ends; returns its space's id, None if it is unknown."""
+    query = sa.select(documents.c.space_id).where(documents.c.id == document_id)
+    return connection.execute(query.with_for_update()).scalar_one_or_none()
+
+
+def hold_unerased(connection: Connection, document_ids: Collection[str]) -> bool:
+    """Keep documents from being erased until the transaction ends; False if one of them is already.
+
+    For whoever is about to write something that was made from their text.
+    """
+    query = sa.select(documents.c.erased_at).where(documents.c.id.in_(document_ids)).order_by(documents.c.id)
+    found = connection.execute(query.with_for_update(read=True)).scalars().all()
+    return all(erased_at is None for erased_at in found)
 
 
 def update(connection: Connection, document_id: str, **values: object) -> None:

@@ -107,6 +107,11 @@ def kept(connection: Connection) -> list[Generation]:
     return _in_states(connection, KEPT)
 
 
+def given_up(connection: Connection) -> list[Generation]:
+    """Those that are not kept, but whose collection may not have been removed yet, oldest first."""
+    return _in_states(connection, (GenerationState.CANCELLED, GenerationState.FAILED, GenerationState.DROPPED))
+
+
 def following(connection: Connection) -> list[Generation]:
     """Those that take over what the live one publishes, oldest first."""
     return _in_states(connection, FOLLOWING)

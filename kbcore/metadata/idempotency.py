@@ -7,8 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from kbcore.errors import Conflict, Unprocessable
+from kbcore.errors import Conflict, NotFound, Unprocessable
 from kbcore.metadata.tables import idempotency
+
+_ERASED = 404  # errors are never remembered: what such an answer told of was erased since
 
 KEPT_HOURS = 24
 """How long an answer is remembered, in hours."""
@@ -26,7 +28,7 @@ def begin(connection: Connection, user_id: str, key: str, request_hash: bytes) -
     """Claim the key until the transaction ends; returns the answer if the request was carried out before.
 
     Raises `Conflict` (`idempotency_in_progress`) while another request holds it, and `Unprocessable`
-    (`idempotency_key_reused`) if the key belongs to another request.
+    (`idempotency_key_reused`) if the key belongs to another request, `NotFound("document")` if its document was erased.
     """
     lock = sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(f"{user_id}\n{key}", 0))
     if not connection.execute(sa.select(lock)).scalar_one():
@@ -49,6 +51,8 @@ def begin(connection: Connection, user_id: str, key: str, request_hash: bytes) -
         raise Unprocessable(
             "This Idempotency-Key was used for another request; use a new one.", code="idempotency_key_reused"
         )
+    if row.status == _ERASED:
+        raise NotFound("document")
     return Answer(row.status, row.body)
 
 

@@ -69,6 +69,14 @@ def delivered(kind: JobKind) -> bool:
     return kind not in _FOUND_IN_SQL
 
 
+def waiting(connection: Connection, kind: JobKind, space_id: str) -> str | None:
+    """The job of this kind for a space that nobody has begun, if there is one."""
+    query = sa.select(jobs.c.id).where(
+        jobs.c.kind == kind, jobs.c.space_id == space_id, jobs.c.state == JobState.QUEUED
+    )
+    return connection.execute(query.limit(1)).scalar_one_or_none()
+
+
 def get(connection: Connection, job_id: str) -> Job | None:
     """One job."""
     row = connection.execute(sa.select(*_COLUMNS).where(jobs.c.id == job_id)).one_or_none()

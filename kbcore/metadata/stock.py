@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from kbcore.metadata.tables import epoch, generations, jobs, versions
+from kbcore.metadata.tables import epoch, erasures, generations, jobs, versions
 from kbcore.observability import metrics
 
 
@@ -13,11 +13,16 @@ def measure(connection: Connection) -> None:
         sa.select(jobs.c.kind, jobs.c.state, sa.func.count()).group_by(jobs.c.kind, jobs.c.state)
     )
     by_state = connection.execute(sa.select(versions.c.state, sa.func.count()).group_by(versions.c.state))
+    purged = sa.select(sa.func.count()).select_from(versions).where(versions.c.purged_at.is_not(None))
+    done = sa.case((erasures.c.finished_at.is_(None), "pending"), else_="certified")
+    by_done = connection.execute(sa.select(done, sa.func.count()).group_by(done))
     waits = sa.func.extract("epoch", sa.func.now() - sa.func.min(jobs.c.created_at))
     metrics.set_stock(
         epoch_value=connection.execute(sa.select(epoch.c.value)).scalar() or 0,
         rows=connection.execute(sa.select(generations.c.rows).where(generations.c.state == "live")).scalar() or 0,
         jobs_by_kind_and_state={(kind, state): count for kind, state, count in by_kind},
         versions_by_state=dict(by_state.all()),
+        versions_purged=connection.execute(purged).scalar_one(),
+        erasures_by_state=dict(by_done.all()),
         oldest_queued_s=float(connection.execute(sa.select(waits).where(jobs.c.state == "queued")).scalar() or 0.0),
     )

@@ -228,6 +228,7 @@ chunks = sa.Table(
     sa.Column("valid_from", sa.BigInteger),
     sa.Column("valid_to", sa.BigInteger),
     sa.Index("ix_chunks_document_id", "document_id"),
+    sa.Index("ix_chunks_embedded_hash", "embedded_hash"),  # is a vector still needed?
 )
 
 # Where a chunk stands in a version: an unchanged passage keeps its row and its vector, only its place changes.
@@ -409,6 +410,10 @@ erasures = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("requested_by", sa.Text, nullable=False),
     _created(),
+    # The rows, vectors, blobs and turns that it found: a killed worker's successor still has to remove them and to
+    # probe for them. NULL once the certificate stands.
+    sa.Column("found", JSONB),
+    sa.Column("job_id", sa.Text),
     sa.Column("certificate", JSONB),  # NULL until every probe has come back empty
     sa.Column("finished_at", _time),
 )

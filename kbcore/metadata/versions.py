@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row
 
 from kbcore.domain.chunk import ElementKind, Span, StoredText
 from kbcore.domain.document import Origin, Replaces, Version, VersionState
-from kbcore.errors import ItemError
+from kbcore.errors import Conflict, ItemError
+from kbcore.metadata import blob_references
 from kbcore.metadata.tables import documents, publications, versions
 
 _TEXTS = ("text", "outline", "parsed_text")
@@ -40,7 +41,13 @@ class NewVersion:
 
 
 def insert(connection: Connection, new: NewVersion) -> int:
-    """Add the next version of a document as pending and return its number. The document's row gets locked."""
+    """Add the next version of a document as pending and return its number. The document's row gets locked.
+
+    Raises `Conflict` (`version_without_text`) if the version that it is based on is gone.
+    """
+    blob_references.hold_for_use(connection, new.sha256)
+    if new.based_on is not None:
+        _require_kept(connection, new.document_id, new.based_on)
     document = connection.execute(
         documents.update()
         .where(documents.c.id == new.document_id)
@@ -170,10 +177,13 @@ def store_text(
     pages: int | None,
     element_counts: Mapping[str, int],
     parsed_text: str | None = None,
-) -> None:
-    """Keep what parsing and cleaning found; `parsed_text` is that without the edits that were laid over it."""
+) -> bool:
+    """Keep what parsing and cleaning found; `parsed_text` is that without the edits that were laid over it.
+
+    False, and nothing is kept, if the version was purged or erased.
+    """
     outline = [[span.kind.value, span.start, span.end, span.page, span.depth] for span in stored.outline]
-    _set(
+    return _set(
         connection,
         document_id,
         number,
@@ -208,6 +218,14 @@ def restate(connection: Connection, document_id: str, number: int, **values: obj
         _set(connection, document_id, number, **values)
 
 
+def hold_pending(connection: Connection, document_id: str, number: int) -> bool:
+    """Keep a version pending until the transaction ends; False if it has ended already (cancelled, erased)."""
+    query = sa.select(versions.c.number).where(
+        versions.c.document_id == document_id, versions.c.number == number, versions.c.state == VersionState.PENDING
+    )
+    return connection.execute(query.with_for_update(read=True)).one_or_none() is not None
+
+
 def mark_staged(connection: Connection, generation_id: int, document_id: str, number: int) -> bool:
     """Say that a pending version's chunks of this generation wait for publication; False if it is not pending."""
     return _move(
@@ -235,7 +253,10 @@ def mark_ended(connection: Connection, document_id: str, number: int, state: Ver
 
 
 def mark_pending(connection: Connection, document_id: str, number: int) -> bool:
-    """Put a failed or skipped version back in line (a retry); False if it is neither."""
+    """Put a failed or skipped version back in line (a retry); False if it is neither, or purged."""
+    version = get(connection, document_id, number)
+    if version is None or version.purged_at is not None:
+        return False
     return _move(
         connection,
         document_id,
@@ -260,10 +281,25 @@ def retitle_unpublished(connection: Connection, document_id: str, title: str) ->
     )
 
 
-def _set(connection: Connection, document_id: str, number: int, **values: object) -> None:
-    connection.execute(
-        versions.update().where(versions.c.document_id == document_id, versions.c.number == number).values(**values)
+def _set(connection: Connection, document_id: str, number: int, **values: object) -> bool:
+    """Set columns of a version; False, and nothing is set, if it was purged or erased."""
+    result = connection.execute(
+        versions.update()
+        .where(versions.c.document_id == document_id, versions.c.number == number, versions.c.purged_at.is_(None))
+        .values(**values)
     )
+    return result.rowcount == 1
+
+
+def _require_kept(connection: Connection, document_id: str, number: int) -> None:
+    """Raises `Conflict` if a version was purged, and keeps it from being purged until the transaction ends."""
+    row = connection.execute(
+        sa.select(versions.c.purged_at, versions.c.state, versions.c.text.is_(None).label("empty"))
+        .where(versions.c.document_id == document_id, versions.c.number == number)
+        .with_for_update(read=True)
+    ).one_or_none()
+    if row is not None and (row.purged_at is not None or (row.empty and row.state == VersionState.INDEXED)):
+        raise Conflict(f"Version {number} was purged; its content is gone.", code="version_without_text")
 
 
 def _move(

@@ -43,6 +43,8 @@ epoch = Gauge("zhiku_epoch", "The committed epoch: publications so far", registr
 index_rows = Gauge("zhiku_index_rows", "Open rows of the live index", registry=registry)
 jobs = Gauge("zhiku_jobs", "Jobs by kind and state", ["kind", "state"], registry=registry)
 versions = Gauge("zhiku_versions", "Received document versions by state", ["state"], registry=registry)
+purged_versions = Gauge("zhiku_purged_versions", "Versions whose content was purged or erased", registry=registry)
+erasures = Gauge("zhiku_erasures", "Erasures of documents by state", ["state"], registry=registry)
 oldest_job_seconds = Gauge("zhiku_oldest_queued_job_seconds", "How long the oldest queued job waits", registry=registry)
 
 
@@ -52,12 +54,18 @@ def set_stock(
     rows: int,
     jobs_by_kind_and_state: Mapping[tuple[str, str], int],
     versions_by_state: Mapping[str, int],
+    versions_purged: int,
+    erasures_by_state: Mapping[str, int],
     oldest_queued_s: float,
 ) -> None:
     """Set the gauges of stock; combinations that no longer exist disappear."""
     epoch.set(epoch_value)
     index_rows.set(rows)
     oldest_job_seconds.set(oldest_queued_s)
+    purged_versions.set(versions_purged)
+    erasures.clear()
+    for state, count in erasures_by_state.items():
+        erasures.labels(state).set(count)
     jobs.clear()
     for (kind, state), count in jobs_by_kind_and_state.items():
         jobs.labels(kind, state).set(count)

@@ -92,6 +92,9 @@ class VectorStore(Protocol):
     def delete(self, collection: str, chunk_ids: Collection[str]) -> None:
         """Remove rows. Missing keys are ignored."""
 
+    def delete_document(self, collection: str, document_key: int) -> int:
+        """Remove every row of a document, whatever SQL knows of them; returns how many there were."""
+
     def undo_after(self, collection: str, epoch: int) -> int:
         """Remove rows with `valid_from > epoch`, re-open rows with `epoch < valid_to < FOREVER`; returns how many."""
 
@@ -106,8 +109,11 @@ class VectorStore(Protocol):
     def scan(self, collection: str) -> Iterator[tuple[str, VectorStamp]]:
         """Every row's key and stamp, in any order, each once: for reconciling with SQL."""
 
-    def count(self, collection: str) -> int:
-        """How many rows there are, exactly."""
+    def count(self, collection: str, document_key: int | None = None) -> int:
+        """How many rows there are, exactly; of one document, if its key is given."""
+
+    def present(self, collection: str, chunk_ids: Collection[str]) -> set[str]:
+        """Those of these keys that have a row."""
 
     def flush(self, collection: str) -> None:
         """Seal what was written, so that searches over it are fast. Not needed for durability or visibility."""

@@ -66,6 +66,15 @@ class MemoryStore:
             for chunk_id in chunk_ids:
                 rows.pop(chunk_id, None)
 
+    def delete_document(self, collection: str, document_key: int) -> int:
+        """Remove a document's rows."""
+        with self._lock:
+            rows = self._named(collection).rows
+            keys = [key for key, row in rows.items() if row.stamp.document_key == document_key]
+            for key in keys:
+                del rows[key]
+        return len(keys)
+
     def undo_after(self, collection: str, epoch: int) -> int:
         """Remove rows that begin after `epoch`, re-open rows that end after it."""
         with self._lock:
@@ -101,9 +110,16 @@ class MemoryStore:
             rows = list(self._named(collection).rows.values())
         return ((row.chunk_id, row.stamp) for row in rows)
 
-    def count(self, collection: str) -> int:
+    def count(self, collection: str, document_key: int | None = None) -> int:
         """How many rows there are."""
-        return len(self._named(collection).rows)
+        with self._lock:
+            rows = list(self._named(collection).rows.values())
+        return sum(document_key is None or row.stamp.document_key == document_key for row in rows)
+
+    def present(self, collection: str, chunk_ids: Collection[str]) -> set[str]:
+        """The keys that have a row."""
+        check_keys(chunk_ids)
+        return set(chunk_ids) & self._named(collection).rows.keys()
 
     def flush(self, collection: str) -> None:
         """Nothing to seal."""

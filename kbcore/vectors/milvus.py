@@ -107,6 +107,12 @@ class MilvusStore:
             with _WRITING:
                 self._connection.run(delete, collection=collection)
 
+    def delete_document(self, collection: str, document_key: int) -> int:
+        """Remove a document's rows, found by a scan with strong consistency."""
+        keys = [row[field.KEY] for row in self._rows(collection, field.of_document(document_key), [field.KEY])]
+        self.delete(collection, keys)
+        return len(keys)
+
     def undo_after(self, collection: str, epoch: int) -> int:
         """Remove what began after `epoch`, re-open what ended after it."""
         begun = [row[field.KEY] for row in self._rows(collection, field.begun_after(epoch), [field.KEY])]
@@ -143,15 +149,20 @@ class MilvusStore:
         for row in self._rows(collection, field.everything(), [field.KEY, *field.STAMP_FIELDS]):
             yield row[field.KEY], VectorStamp(*(row[name] for name in field.STAMP_FIELDS))
 
-    def count(self, collection: str) -> int:
+    def count(self, collection: str, document_key: int | None = None) -> int:
         """Exact, with strong consistency."""
+        chosen = "" if document_key is None else field.of_document(document_key)
         answer = self._connection.run(
             lambda client: client.query(
-                collection, "", output_fields=["count(*)"], consistency_level="Strong", timeout=READ_TIMEOUT_S
+                collection, chosen, output_fields=["count(*)"], consistency_level="Strong", timeout=READ_TIMEOUT_S
             ),
             collection=collection,
         )
         return int(answer[0]["count(*)"])
+
+    def present(self, collection: str, chunk_ids: Collection[str]) -> set[str]:
+        """Asked for by key, with strong consistency."""
+        return set(self._present(collection, chunk_ids))
 
     def flush(self, collection: str) -> None:
         """Seal the growing segment and let the server index it."""

@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from kbcore.bootstrap import Platform
-from kbcore.errors import TooLarge, Unprocessable, UnsupportedMediaType
+from kbcore.errors import TooLarge, Unavailable, Unprocessable, UnsupportedMediaType
 from services.library.file_names import safe_file_name
 from services.library.upload import StoredFile
 
@@ -74,6 +74,15 @@ def store(platform: Platform, file: ReceivedFile, name: str) -> StoredFile:
     if file.size > limit:
         raise TooLarge(f"The file has {file.size:,} bytes; the limit is {limit:,}.")
     return StoredFile(name, platform.blobs.put(_parts(file.content), max_bytes=limit))
+
+
+def require_stored(platform: Platform, file: StoredFile) -> None:
+    """Raises `Unavailable` if the bytes were removed since; call it when a version refers to them, before the commit.
+
+    They can be removed while nothing refers to them: with a document that had the same ones and is erased now.
+    """
+    if not platform.blobs.exists(file.blob.sha256):
+        raise Unavailable("The stored bytes were removed with another document this moment; send the file again.")
 
 
 def request_hash(request: Request, file: StoredFile, fields: object) -> bytes:

@@ -1,11 +1,12 @@
 """A thin client of Zhiku's HTTP API: one method per call that the command line makes, errors in plain words."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -14,6 +15,7 @@ from services.cli.responses import Answer, Comparison, Document, HistoryVersion,
 
 ASK_TIMEOUT_S = 180.0
 UPLOAD_TIMEOUT_S = 300.0
+ERASE_TIMEOUT_S = 90.0
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -92,6 +94,15 @@ class Client:
             )
             return Upload.model_validate(self._send(request))
 
+    def erase(self, document_id: str, reason: str) -> dict[str, Any]:
+        """`POST /v1/documents/{id}/erase`; the certificate, however long that takes. Raises `ApiError`."""
+        path = f"/v1/documents/{quote(document_id, safe='')}/erase"
+        answer = self.call("POST", path, body={"reason": reason}, timeout_s=ERASE_TIMEOUT_S)
+        if "signature" not in answer:
+            self._wait_for(answer["job_id"])
+            answer = self.call("GET", f"/v1/erasures/{answer['erasure_id']}")["certificate"]
+        return dict(answer)
+
     def job(self, job_id: str) -> Job:
         """`GET /v1/jobs/{id}`."""
         return Job.model_validate(self.call("GET", f"/v1/jobs/{job_id}"))
@@ -144,6 +155,12 @@ class Client:
             cursor = page["next_cursor"]
             if cursor is None:
                 return
+
+    def _wait_for(self, job_id: str) -> None:
+        while not (job := self.job(job_id)).ended:
+            time.sleep(1.0)
+        if job.error is not None:
+            raise ApiError(200, job.error.code, job.error.detail)
 
     def _send(self, request: httpx.Request) -> Any:
         try:

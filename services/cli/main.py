@@ -23,6 +23,8 @@ COMMANDS = {
     },
     "demo": "services.demo.command",
     "key": "services.cli.key",
+    "erase": "services.cli.erase",
+    "verify-certificate": "services.cli.verify_certificate",
 }
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -120,6 +121,8 @@ def test_only_a_hash_is_a_key(blobs: BlobStore, key: str) -> None:
         blobs.open(key)
     with pytest.raises(ValueError, match="64"):
         blobs.delete(key)
+    with pytest.raises(ValueError, match="64"):
+        blobs.exists(key)
     with pytest.raises(ValueError, match="64"), blobs.local(key):
         pass
 
@@ -146,6 +149,28 @@ def test_a_blob_deleted_before_it_is_read_is_not_found(blobs: BlobStore) -> None
     blobs.delete(stored.sha256)
     with pytest.raises(NotFound):
         next(parts)
+
+
+def test_what_is_stored_is_listed_and_nothing_else(blobs: BlobStore) -> None:
+    blobs.ping()
+    assert list(blobs.keys()) == []
+    began = datetime.now(UTC) - timedelta(seconds=5)  # S3 counts whole seconds, and its clock is another
+    stored = {blobs.put([content], max_bytes=5).sha256 for content in (b"one", b"two", b"three")}
+    gone = stored.pop()
+    blobs.delete(gone)
+    kept = list(blobs.keys())
+    assert {blob.sha256 for blob in kept} == stored
+    assert all(began < blob.stored_at < datetime.now(UTC) + timedelta(seconds=5) for blob in kept)
+    assert [blobs.exists(key) for key in (*stored, gone)] == [True, True, False]
+
+
+def test_storing_again_makes_a_blob_young(blobs: BlobStore) -> None:
+    blobs.put([b"bytes"], max_bytes=5)
+    (first,) = blobs.keys()
+    time.sleep(1.1)  # the resolution of S3's times
+    blobs.put([b"bytes"], max_bytes=5)
+    (again,) = blobs.keys()
+    assert again.stored_at > first.stored_at
 
 
 def test_ping_of_a_working_store(blobs: BlobStore) -> None:

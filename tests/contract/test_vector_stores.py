@@ -73,6 +73,10 @@ def test_agrees_with_the_exact_store(store, collection, history: list[Write], wh
         assert getattr(store, write.method)(collection, *write.arguments, **write.options) == expected
     assert stamps_of(store, collection) == stamps_of(oracle, collection)
     assert store.count(collection) == oracle.count(collection)
+    for document in range(1, 7):
+        assert store.count(collection, document) == oracle.count(collection, document)
+    asked = [f"doc_{n % 5}-1-{n}" for n in range(25)]
+    assert store.present(collection, asked) == oracle.present(collection, asked)
     for each in (where, EVERYTHING):
         assert_same_hits(
             store.search_dense(collection, query, each, limit),

@@ -74,6 +74,7 @@ writes = st.one_of(
         st.fixed_dictionaries({"policy_id": st.integers(1, 4), "level": st.integers(0, 3)}),
     ),
     st.builds(Write, st.just("delete"), st.tuples(st.lists(keys, max_size=6))),
+    st.builds(Write, st.just("delete_document"), st.tuples(st.integers(1, 6))),
     st.builds(Write, st.just("undo_after"), st.tuples(epochs)),
     st.builds(Write, st.just("flush"), st.just(())),
 )

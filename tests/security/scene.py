@@ -15,6 +15,7 @@ from kbcore.metadata.tables import generations
 from kbcore.permissions.policy import Grant, Policy, Role
 from services.auth.api_keys import issue_key
 from services.library import upload
+from services.library.erase import order_erasure
 from services.library.upload import StoredFile, Upload
 from tests.api_server import Api
 
@@ -88,6 +89,14 @@ class Scene:
                     connection, [job_id], JobState.FAILED, stage="failed", reason=ItemFailed("broken_file", "x")
                 )
         return job_id
+
+    def erasure(self) -> str:
+        """A fresh erasure of a fresh document."""
+        document_id = self.document()
+        with self.api.database.begin() as connection:
+            admin = resolve_caller(connection, self.user_ids["admin"])
+            assert admin is not None
+            return order_erasure(connection, admin, document_id, None).id
 
     def user(self) -> str:
         """A fresh user."""

@@ -12,6 +12,7 @@ from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
 from kbcore.errors import ZhikuError
 from services.api.dependencies import CallerDep, PlatformDep, TraceIdDep
+from services.api.gaps import gaps
 from services.api.schemas.ask import AskAnswer, AskBody, CitationOut, RetrievalEvent, TokenEvent
 from services.api.schemas.problem import problems
 from services.api.streaming import ServerEvent, event_stream
@@ -40,10 +41,11 @@ def ask_question(
     history = earlier_turns(platform.database, caller, body.conversation_id)
     events = ask(platform, caller, body.request(history))
     retrieved = next(events)  # whatever can be refused is refused here, with a status of its own
+    incomplete = gaps(platform, caller, retrieved.found, body.spaces) if isinstance(retrieved, Retrieved) else []
     if body.stream:
-        return event_stream(_stream(platform, caller, body, trace_id, retrieved, events))
+        return event_stream(_stream(platform, caller, body, trace_id, incomplete, retrieved, events))
     answer = next(event for event in events if isinstance(event, Answer))
-    return _finish(platform, caller, body, trace_id, answer)
+    return _finish(platform, caller, body, trace_id, incomplete, answer)
 
 
 def _stream(
@@ -51,6 +53,7 @@ def _stream(
     caller: Caller,
     body: AskBody,
     trace_id: str,
+    incomplete: list[str],
     retrieved: Event,
     events: Generator[Event, None, None],
 ) -> Generator[ServerEvent, None, None]:
@@ -63,7 +66,7 @@ def _stream(
                 for citation in event.citations:
                     yield _event("citation", CitationOut.of(citation))
             elif isinstance(event, Answer):
-                yield _event("done", _finish(platform, caller, body, trace_id, event))
+                yield _event("done", _finish(platform, caller, body, trace_id, incomplete, event))
     except ZhikuError as error:
         _log.warning("stream failed", code=error.code, detail=error.detail)
         problem = {"code": error.code, "status": error.status, "title": error.title, "detail": error.detail}
@@ -72,9 +75,11 @@ def _stream(
         events.close()
 
 
-def _finish(platform: Platform, caller: Caller, body: AskBody, trace_id: str, answer: Answer) -> AskAnswer:
+def _finish(
+    platform: Platform, caller: Caller, body: AskBody, trace_id: str, incomplete: list[str], answer: Answer
+) -> AskAnswer:
     conversation = remember(platform.database, caller, body.conversation_id, body.question, answer, trace_id)
-    return AskAnswer.of(answer, conversation, trace_id)
+    return AskAnswer.of(answer, conversation, trace_id, incomplete)
 
 
 def _event(name: str, data: BaseModel) -> ServerEvent:

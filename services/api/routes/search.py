@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.api.dependencies import CallerDep, PlatformDep, TraceIdDep
+from services.api.gaps import gaps
 from services.api.schemas.problem import problems
 from services.api.schemas.search import SearchAnswer, SearchBody
 from services.query.pipeline import search
@@ -14,4 +15,5 @@ router = APIRouter(tags=["search"])
 def search_passages(body: SearchBody, platform: PlatformDep, caller: CallerDep, trace_id: TraceIdDep) -> SearchAnswer:
     """Hybrid retrieval, filtered by your rights inside the search and checked again, hit by hit, in SQL."""
     found = search(platform, caller, body.request(platform.settings.retrieval.max_top_k))
-    return SearchAnswer.of(found, trace_id)
+    incomplete = gaps(platform, caller, found, body.spaces)
+    return SearchAnswer.of(found, trace_id, incomplete)

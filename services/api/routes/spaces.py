@@ -4,17 +4,19 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
-from kbcore.metadata import spaces
+from kbcore.metadata import retention, spaces
 from kbcore.metadata.policies import replace_policy
 from kbcore.metadata.spaces import SpaceAccess
 from kbcore.permissions.policy import Grant, Policy, Role
 from services.api.dependencies import AdminDep, CallerDep, PlatformDep
 from services.api.paging import PageDep
+from services.api.schemas.jobs import JobShown
 from services.api.schemas.page import Page
 from services.api.schemas.problem import problems
 from services.api.schemas.spaces import NewSpace, PolicyBody, PolicyShown, SpaceChange, SpaceShown
 from services.api.writes import Done, WriteDep
 from services.library.access import managed_space, visible_space
+from services.library.job_control import visible_job
 from services.library.share import policy_of, to_policy
 
 router = APIRouter(prefix="/v1/spaces", tags=["spaces"])
@@ -49,7 +51,7 @@ def read_space(space: str, platform: PlatformDep, caller: CallerDep) -> SpaceSho
 
 @router.patch("/{space}", summary="Change a space", response_model=SpaceShown, responses=problems(403, 404, 409))
 def change_space(space: str, body: SpaceChange, write: WriteDep, caller: CallerDep) -> Response:
-    """Name and title. For its managers and administrators."""
+    """Name, title and retention. For its managers and administrators."""
 
     def work(connection: Connection) -> Done:
         access = managed_space(connection, caller, space)
@@ -66,6 +68,24 @@ def remove_space(space: str, write: WriteDep, caller: AdminDep) -> Response:
     def work(connection: Connection) -> Done:
         spaces.delete_space(connection, visible_space(connection, caller, space).space)
         return Done(status=204)
+
+    return write.perform(work)
+
+
+@router.post(
+    "/{space}/purge",
+    summary="Purge a space now",
+    status_code=202,
+    response_model=JobShown,
+    responses=problems(403, 404),
+)
+def purge_space(space: str, write: WriteDep, caller: CallerDep) -> Response:
+    """Removes what its retention no longer keeps, which also happens hourly. For its managers and administrators."""
+
+    def work(connection: Connection) -> Done:
+        access = managed_space(connection, caller, space)
+        job_id = retention.order(connection, access.space.id, caller.user_id)
+        return Done(JobShown.of(visible_job(connection, caller, job_id)), status=202, jobs=(job_id,))
 
     return write.perform(work)
 

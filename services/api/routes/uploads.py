@@ -24,6 +24,7 @@ from services.api.uploads import (
     received_file,
     received_form,
     request_hash,
+    require_stored,
     store,
 )
 from services.api.writes import Done, IdempotencyKey, Write
@@ -119,8 +120,13 @@ def _upload(request: Request, platform: Platform, caller: Caller, key: str | Non
     with platform.database.begin() as connection:
         writable_space(connection, caller, fields.space)  # before any byte is kept
     stored = store(platform, form.file, form.file.name or "")
-    write = Write(platform, caller, key, request_hash(request, stored, form.fields))
-    return write.perform(lambda connection: _done(upload.accept(connection, caller, fields.upload(), stored)))
+
+    def work(connection: Connection) -> Done:
+        accepted = upload.accept(connection, caller, fields.upload(), stored)
+        require_stored(platform, stored)
+        return _done(accepted)
+
+    return Write(platform, caller, key, request_hash(request, stored, form.fields)).perform(work)
 
 
 def _replace(
@@ -140,7 +146,9 @@ def _replace(
 
     def work(connection: Connection) -> Done:
         held = editable_document(connection, caller, document_id, if_match=if_match)
-        return _done(upload.add_version(connection, caller, held, stored, comment=said.comment))
+        accepted = upload.add_version(connection, caller, held, stored, comment=said.comment)
+        require_stored(platform, stored)
+        return _done(accepted)
 
     return Write(platform, caller, key, request_hash(request, stored, said.comment or [])).perform(work)
 

@@ -86,9 +86,11 @@ def compare(document_id: str, number: int, other: int, platform: PlatformDep, ca
     },
 )
 def read_content(document_id: str, number: int, platform: PlatformDep, caller: CallerDep) -> Response:
-    """The original bytes, as an attachment; never as something that a browser would run."""
+    """The original bytes, as an attachment; never as something that a browser would run. 404 once they are purged."""
     with platform.database.snapshot() as connection:
         version = _readable_version(connection, caller, document_id, number)
+    if not version.sha256:
+        raise NotFound("content")  # purged
     media_type = version.media_type if version.media_type in _INERT else _BYTES
     return StreamingResponse(
         _opened(platform.blobs.open(version.sha256)),

@@ -107,11 +107,14 @@ class AskAnswer(BaseModel):
     routed_because: str
     epoch: int
     as_of: datetime | None = Field(description="The moment whose state was asked about; null = the present.")
+    incomplete: list[str] = Field(
+        description="With `as_of`: names of your spaces that have purged some of what stood then (retention)."
+    )
     usage: UsageOut
     trace_id: str
 
     @classmethod
-    def of(cls, answer: Answer, conversation_id: str, trace_id: str) -> Self:
+    def of(cls, answer: Answer, conversation_id: str, trace_id: str, incomplete: list[str]) -> Self:
         """The public shape of a finished answer."""
         return cls(
             answer=answer.text,
@@ -123,6 +126,7 @@ class AskAnswer(BaseModel):
             routed_because=answer.routed_because,
             epoch=answer.epoch,
             as_of=answer.as_of,
+            incomplete=incomplete,
             usage=UsageOut.of(answer.usage),
             trace_id=trace_id,
         )
@@ -179,10 +183,14 @@ class TurnOut(BaseModel):
 
     id: str
     question: str
-    answer: str | None = Field(description="Null when a source of it may not be read any more.")
+    answer: str | None = Field(
+        description="Null when a source of it may not be read any more, or was erased (`reason`)."
+    )
     citations: list[CitationOut]
     abstained: bool
-    reason: str | None
+    reason: str | None = Field(
+        description="Why there is no answer, `model_interrupted`, `access_withdrawn`, or `erased`: a source was erased."
+    )
     model: str
     epoch: int
     trace_id: str

@@ -171,11 +171,14 @@ class SearchAnswer(BaseModel):
     epoch: int = Field(description="The publication whose state was searched.")
     as_of: datetime | None = Field(description="The moment whose state was searched; null = the present.")
     index: str | None = Field(description="Embedding model and index generation; null before the first publication.")
+    incomplete: list[str] = Field(
+        description="With `as_of`: names of your spaces that have purged some of what stood then (retention)."
+    )
     took_ms: Took
     trace_id: str
 
     @classmethod
-    def of(cls, found: Found, trace_id: str) -> Self:
+    def of(cls, found: Found, trace_id: str, incomplete: list[str]) -> Self:
         """The public shape of a finished search."""
         took, index = found.took, found.standpoint.index
         return cls(
@@ -183,6 +186,7 @@ class SearchAnswer(BaseModel):
             epoch=found.standpoint.epoch,
             as_of=None if found.as_of.present else found.standpoint.at,
             index=None if index is None else index.label,
+            incomplete=incomplete,
             took_ms=Took(
                 total=round(took.total, 2),
                 embed=round(took.embed, 2),

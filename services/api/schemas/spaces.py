@@ -11,6 +11,7 @@ from services.api.schemas.names import Line, Name, RoleName, Text
 from services.library.share import NamedPolicy
 
 _STRICT = ConfigDict(extra="forbid")
+_MOST = 36_500
 
 
 class GrantBody(BaseModel):
@@ -70,6 +71,15 @@ class SpaceChange(BaseModel):
 
     name: Name = ""
     title: Line = ""
+    retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=_MOST,
+        description="Purge replaced and deleted versions after so many days; null = never.",
+    )
+    retention_versions: int | None = Field(
+        default=None, ge=1, le=_MOST, description="Of each document, purge all but the newest so many; null = none."
+    )
 
 
 class SpaceShown(BaseModel):
@@ -79,6 +89,12 @@ class SpaceShown(BaseModel):
     name: str
     title: str
     role: RoleName | None = Field(description="Your role here; null for an administrator who has none.")
+    retention_days: int | None = Field(
+        description="Replaced and deleted versions are purged so many days after they ended; null = never."
+    )
+    retention_versions: int | None = Field(
+        description="Of each document, published versions older than the newest so many are purged; null = none."
+    )
     created_at: datetime
 
     @classmethod
@@ -90,5 +106,7 @@ class SpaceShown(BaseModel):
             name=space.name,
             title=space.title,
             role=access.role.value if access.role else None,
+            retention_days=space.retention_days,
+            retention_versions=space.retention_versions,
             created_at=space.created_at,
         )

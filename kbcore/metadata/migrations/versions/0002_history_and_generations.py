@@ -20,6 +20,8 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("requested_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("found", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("job_id", sa.Text(), nullable=True),
         sa.Column("certificate", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
@@ -118,6 +120,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("valid_to = 4611686018427387904"),
     )
+    op.create_index("ix_chunks_embedded_hash", "chunks", ["embedded_hash"], unique=False)
     op.create_index("ix_versions_sha256", "versions", ["sha256"], unique=False)
     op.execute("""
         UPDATE versions v SET tags = d.tags, metadata = d.metadata, effective_from = d.effective_from,

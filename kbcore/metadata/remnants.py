@@ -1,0 +1,48 @@
+"""Probes: is anything of an erased document left in SQL? Each answers how many things it found."""
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from kbcore.metadata.scrub import DESCRIBING, empty_value, mentions
+from kbcore.metadata.tables import documents, versions
+
+_CHUNKS = sa.text("SELECT count(*) FROM chunks WHERE document_id = :document_id")
+_PLACES = sa.text("SELECT count(*) FROM version_chunks WHERE document_id = :document_id")
+_VECTORS = sa.text("""
+    SELECT count(*) AS stored,
+        count(*) FILTER (WHERE EXISTS (SELECT FROM chunks c WHERE c.embedded_hash = e.text_hash)) AS needed
+    FROM embeddings e WHERE e.text_hash = ANY(:hashes)
+""")
+
+
+def in_sql(connection: Connection, document_id: str) -> dict[str, int]:
+    """What each table still says of the document, by where it was looked for."""
+    named = {"document_id": document_id}
+    left = mentions(connection, document_id)
+    return {
+        "sql documents": _telling(connection, documents, documents.c.id == document_id),
+        "sql versions": _telling(connection, versions, versions.c.document_id == document_id),
+        "sql chunks": int(connection.execute(_CHUNKS, named).scalar_one()),
+        "sql places": int(connection.execute(_PLACES, named).scalar_one()),
+        "sql answers": len(left.turns),
+        "sql feedback": left.comments,
+        "sql remembered replies": left.replies,
+    }
+
+
+def stored_vectors(connection: Connection, hashes: Collection[bytes]) -> tuple[int, int]:
+    """How many vectors with these hashes nobody needs, and how many passages of other documents need."""
+    row = connection.execute(_VECTORS, {"hashes": list(hashes)}).one()
+    return row.stored - row.needed, row.needed
+
+
+def _telling(connection: Connection, table: sa.Table, chosen: sa.ColumnElement[bool]) -> int:
+    """How many rows have anything in a column that describes."""
+    told = (
+        column.is_not(None) if column.nullable else column != sa.literal(empty_value(column), column.type)
+        for column in DESCRIBING[table]
+    )
+    query = sa.select(sa.func.count()).select_from(table).where(chosen, sa.or_(*told))
+    return int(connection.execute(query).scalar_one())

@@ -1,0 +1,159 @@
+"""Erasing a document's words from SQL: who it was, what it was called, and what answers said from it.
+
+What stays is the ledger's skeleton: that so many versions were received, when and by whom.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from kbcore.domain.document import FOREVER, VersionState
+from kbcore.domain.job import JobKind, JobState
+from kbcore.errors import ItemSkipped
+from kbcore.metadata import jobs as job_rows
+from kbcore.metadata.tables import documents, epoch, jobs, versions
+
+# Sources are looked for in the whole of what a turn keeps: cited, named as the closest, or listed by version.
+_SOURCE = """
+    (strpos(t.citations::text, :document_id) > 0
+     OR EXISTS (SELECT FROM turn_sources r WHERE r.turn_id = t.id AND r.document_id = :document_id))
+"""
+_TELLING = f"{_SOURCE} AND (t.answer <> '' OR strpos(t.citations::text, :document_id) > 0)"
+_TURNS = sa.text(f"SELECT t.id FROM turns t WHERE {_TELLING}")
+_COMMENTS = sa.text(f"""
+    SELECT count(*) FROM feedback f
+    WHERE (f.comment IS NOT NULL OR f.reason IS NOT NULL)
+        AND f.trace_id IN (SELECT t.trace_id FROM turns t WHERE {_SOURCE})
+""")
+_FORGET_COMMENTS = sa.text(f"""
+    UPDATE feedback SET comment = NULL, reason = NULL
+    WHERE trace_id IN (SELECT t.trace_id FROM turns t WHERE {_SOURCE})
+""")
+_FORGET_ANSWERS = sa.text(f"""
+    UPDATE turns t SET answer = '', citations = '{{"cited": [], "named": []}}', reason = 'erased' WHERE {_TELLING}
+""")
+_REPLIES = sa.text("SELECT count(*) FROM idempotency WHERE strpos(body::text, :document_id) > 0")
+_FORGET_REPLIES = sa.text("""
+    UPDATE idempotency SET status = 404, body = NULL WHERE strpos(body::text, :document_id) > 0
+""")
+
+_SKELETON = {
+    documents: frozenset({
+        "id", "key", "space_id", "classification", "own_policy_id", "version", "latest_version", "created_by",
+        "created_at", "updated_at", "deleted_at", "deleted_by", "erased_at",
+    }),
+    versions: frozenset({
+        "document_id", "number", "state", "valid_from", "valid_to", "reason_code", "reason", "origin", "based_on",
+        "replaces", "staged_in", "purged_at", "created_by", "created_at",
+    }),
+}  # fmt: skip
+DESCRIBING = {table: [column for column in table.c if column.name not in kept] for table, kept in _SKELETON.items()}
+"""The columns that erasing empties: all that are not listed as the ledger's skeleton, so that a new one is, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """Where people's records repeat a document: ids of answers, numbers of comments and remembered replies."""
+
+    turns: frozenset[str]
+    comments: int
+    replies: int
+
+
+def end_document(connection: Connection, document_id: str, by: str) -> None:
+    """Let a locked document end for every reader and every job with the transaction's commit.
+
+    Its versions count as skipped (`erased`) from then on; jobs that work on them find them ended and keep nothing.
+    """
+    reason = ItemSkipped("erased", "the document was erased")
+    connection.execute(
+        documents.update()
+        .where(documents.c.id == document_id)
+        .values(
+            erased_at=sa.func.now(),
+            deleted_at=sa.func.coalesce(documents.c.deleted_at, sa.func.now()),
+            deleted_by=sa.func.coalesce(documents.c.deleted_by, by),
+            version=0,
+        )
+    )
+    others = sa.and_(jobs.c.document_id == document_id, jobs.c.kind != JobKind.ERASE)
+    queued = connection.execute(
+        sa.select(jobs.c.id).where(others, jobs.c.state == JobState.QUEUED).order_by(jobs.c.id).with_for_update()
+    ).scalars()
+    job_rows.finish(connection, list(queued), JobState.CANCELLED, stage="skipped", reason=reason)
+    connection.execute(jobs.update().where(others, jobs.c.state == JobState.RUNNING).values(cancel_requested=True))
+    connection.execute(
+        versions.update()
+        .where(versions.c.document_id == document_id)
+        .values(
+            state=VersionState.SKIPPED,
+            reason_code=reason.code,
+            reason=reason.detail,
+            reason_page=None,
+            valid_to=sa.case(
+                (versions.c.valid_to == FOREVER, sa.select(epoch.c.value).scalar_subquery()), else_=versions.c.valid_to
+            ),
+            purged_at=sa.func.coalesce(versions.c.purged_at, sa.func.now()),
+        )
+    )
+
+
+def mentions(connection: Connection, document_id: str) -> Mentions:
+    """What is left in conversations, feedback and remembered replies."""
+    named = {"document_id": document_id}
+    return Mentions(
+        turns=frozenset(connection.execute(_TURNS, named).scalars()),
+        comments=int(connection.execute(_COMMENTS, named).scalar_one()),
+        replies=int(connection.execute(_REPLIES, named).scalar_one()),
+    )
+
+
+def forget_mentions(connection: Connection, document_id: str) -> None:
+    """Empty the answers that cite or name a document, what was said about them, and replies that repeat it."""
+    named = {"document_id": document_id}
+    connection.execute(_FORGET_COMMENTS, named)
+    connection.execute(_FORGET_ANSWERS, named)
+    connection.execute(_FORGET_REPLIES, named)
+
+
+def forget_names(connection: Connection, document_id: str) -> None:
+    """Empty everything that a document and its versions say, but for the ledger's skeleton."""
+    connection.execute(
+        documents.update()
+        .where(documents.c.id == document_id)
+        .values({column: empty_value(column) for column in DESCRIBING[documents]})
+    )
+    connection.execute(
+        versions.update()
+        .where(versions.c.document_id == document_id)
+        .values({column: empty_value(column) for column in DESCRIBING[versions]})
+    )
+
+
+def empty_value(column: sa.Column[Any]) -> object:
+    """What an erased row has in a column."""
+    if column.nullable:
+        return sa.null()
+    kinds: tuple[tuple[type, object], ...] = ((ARRAY, []), (JSONB, {}), (sa.Integer, 0), (sa.Text, ""))
+    return next(empty for kind, empty in kinds if isinstance(column.type, kind))
+
+
+def version_numbers(connection: Connection, document_id: str) -> list[tuple[str, int]]:
+    """All versions of a document, as (document, number)."""
+    query = sa.select(versions.c.number).where(versions.c.document_id == document_id).order_by(versions.c.number)
+    return [(document_id, number) for number in connection.execute(query).scalars()]
+
+
+def ever_unpublished(connection: Connection, document_id: str) -> bool:
+    """True if a version was never published: vectors may have been made for it that no row tells of."""
+    query = sa.exists().where(versions.c.document_id == document_id, versions.c.valid_from.is_(None))
+    return bool(connection.execute(sa.select(query)).scalar_one())
+
+
+def blobs_of(connection: Connection, document_id: str) -> frozenset[str]:
+    """SHA-256 of the bytes that a document's versions refer to."""
+    query = sa.select(versions.c.sha256).where(versions.c.document_id == document_id, versions.c.sha256 != "")
+    return frozenset(connection.execute(query).scalars())

@@ -1,0 +1,16 @@
+"""Saying that an answer about the past may be incomplete, because retention has purged some of it."""
+
+from kbcore.bootstrap import Platform
+from kbcore.domain.principal import Caller
+from kbcore.metadata.purged_history import incomplete_spaces
+from services.query.found import Found
+
+
+def gaps(platform: Platform, caller: Caller, found: Found, spaces: list[str] | None) -> list[str]:
+    """Names of the spaces that no longer have all that was asked about; none, and nothing is asked, of the present."""
+    if found.as_of.present:
+        return []
+    # Before anything was published, versions of all epochs are searched for what was in force.
+    epoch = 0 if found.standpoint.history else found.standpoint.epoch
+    with platform.database.statement() as connection:
+        return incomplete_spaces(connection, caller.user_id, epoch, spaces)
