@@ -9,7 +9,7 @@ from kbcore.domain.document import Classification, VersionState
 from kbcore.domain.ids import new_id
 from kbcore.domain.job import JobState
 from kbcore.errors import ItemFailed
-from kbcore.metadata import conversations, documents, groups, jobs, policies, spaces, users, versions
+from kbcore.metadata import conversations, documents, groups, jobs, policies, snapshots, spaces, users, versions
 from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.tables import generations
 from kbcore.permissions.policy import Grant, Policy, Role
@@ -126,6 +126,13 @@ class Scene:
         """A fresh conversation of this person."""
         with self.api.database.begin() as connection:
             return conversations.create(connection, self.user_ids[role], "t")
+
+    def snapshot(self, space_id: str | None = None) -> str:
+        """The name of a fresh snapshot of a fresh space, or of the one given."""
+        name, space_id = f"n-{new_id()[-12:]}", space_id or self.space()
+        with self.api.database.begin() as connection:
+            snapshots.insert_present(connection, name=name, space_id=space_id, comment=None, created_by="somebody")
+        return name
 
     def _upload(self, space_id: str, external_id: str | None = None) -> upload.Accepted:
         blob = self.api.platform.blobs.put([b"content"], max_bytes=100)

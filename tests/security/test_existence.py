@@ -84,6 +84,22 @@ def test_spaces_of_others_do_not_exist(scene: Scene, method: str, path: str, sen
     assert call(scene.space()) == call(new_id()) == call("no-such-space")
 
 
+def test_snapshots_of_hidden_spaces_do_not_exist(scene: Scene) -> None:
+    for method in ("GET", "DELETE"):
+        client = scene.clients["outsider"]
+        hidden = shown(client.request(method, f"/v1/snapshots/{scene.snapshot()}"))
+        assert hidden == shown(client.request(method, f"/v1/snapshots/n-{new_id()[-12:]}"))
+        assert hidden[0] == 404
+    space = scene.space()
+    name = scene.snapshot(space)
+    listed = {item["name"] for item in scene.clients["outsider"].get("/v1/snapshots?limit=200").json()["items"]}
+    assert name not in listed
+    assert name in {item["name"] for item in scene.clients["reader"].get("/v1/snapshots").json()["items"]}
+    body = {"name": "present", "space": space}
+    unknown = shown(scene.clients["outsider"].post("/v1/snapshots", json={**body, "space": new_id()}))
+    assert shown(scene.clients["outsider"].post("/v1/snapshots", json=body)) == unknown
+
+
 def test_jobs_of_others_do_not_exist(scene: Scene) -> None:
     for method, suffix in (("GET", ""), ("GET", "/events"), ("POST", "/cancel"), ("POST", "/retry")):
         client = scene.clients["reader"]

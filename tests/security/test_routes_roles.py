@@ -47,6 +47,10 @@ def _space(scene: Scene, _role: str) -> dict[str, Any]:
     return {"space": scene.space()}
 
 
+def _snapshot(scene: Scene, _role: str) -> dict[str, Any]:
+    return {"name": scene.snapshot()}
+
+
 def _member(scene: Scene, _role: str) -> dict[str, Any]:
     member = f"user:{scene.user()}"
     return {"group": scene.group(member), "member": member}
@@ -95,6 +99,11 @@ ROWS = (
     Row("GET /v1/spaces/{space}/policy",                        "401 404 403 403 200 200", _space),
     Row("PUT /v1/spaces/{space}/policy",                        "401 404 403 403 200 200", _space,
         send={"json": POLICY}),
+    Row("POST /v1/snapshots",                                   "401 404 403 403 201 201",
+        send={"json": lambda scene: {"name": f"n{scene.user()[-12:]}", "space": scene.space()}}),
+    Row("GET /v1/snapshots",                                    "401 200 200 200 200 200"),
+    Row("GET /v1/snapshots/{name}",                             "401 404 200 200 200 200", _snapshot),
+    Row("DELETE /v1/snapshots/{name}",                          "401 404 403 403 204 204", _snapshot),
     Row("GET /v1/users/me",                                     "401 200 200 200 200 200"),
     Row("POST /v1/users",                                       "401 403 403 403 403 201",
         send={"json": lambda scene: {"name": f"n{scene.user()[-12:]}"}}),
