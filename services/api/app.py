@@ -18,6 +18,8 @@ from services.api.routes import (
     dify,
     document_policy,
     documents,
+    evaluations,
+    golden_sets,
     groups,
     health,
     indexes,
@@ -33,6 +35,7 @@ from services.api.routes import (
     versions,
 )
 from services.api.schemas.problem import problems
+from services.evaluation.runner import EvaluationRunner
 from services.query.warm import WarmUp
 from services.web import pages
 
@@ -55,6 +58,8 @@ _ROUTERS = (
     jobs.router,
     indexes.router,
     ledger.router,
+    golden_sets.router,
+    evaluations.router,
     health.router,
     pages.router,
 )
@@ -65,12 +70,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or load_settings()
     platform = Platform(settings)
     warm_up = WarmUp(platform)
+    evaluation_runner = EvaluationRunner(platform)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.server.threads
         warm_up.start()
+        if settings.evaluation.run_here:
+            evaluation_runner.start()
         yield
+        evaluation_runner.stop()
         warm_up.stop()
         platform.close()
 

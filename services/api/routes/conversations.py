@@ -60,7 +60,10 @@ def delete_conversation(conversation_id: str, write: WriteDep, caller: CallerDep
     responses=problems(409),
 )
 def give_feedback(body: FeedbackBody, write: WriteDep, caller: CallerDep) -> Response:
-    """Stored with your name for those who look after the knowledge base."""
+    """Stored with your name for those who look after the knowledge base.
+
+    They may make the question of an answer that you rate 1 a test of retrieval, asked in your name.
+    """
 
     def work(connection: Connection) -> Done:
         feedback_id = conversations.add_feedback(
