@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from kbcore.metadata import ledger
 from kbcore.metadata.tables import epoch, generations, jobs, versions
 from kbcore.observability import metrics
 
@@ -14,6 +15,8 @@ def measure(connection: Connection) -> None:
     )
     by_state = connection.execute(sa.select(versions.c.state, sa.func.count()).group_by(versions.c.state))
     waits = sa.func.extract("epoch", sa.func.now() - sa.func.min(jobs.c.created_at))
+    books = ledger.balance(connection)
+    metrics.set_ledger(books.by_outcome, received=books.received, imbalance=books.imbalance)
     metrics.set_stock(
         epoch_value=connection.execute(sa.select(epoch.c.value)).scalar() or 0,
         rows=connection.execute(sa.select(generations.c.rows).where(generations.c.state == "live")).scalar() or 0,

@@ -43,6 +43,10 @@ epoch = Gauge("zhiku_epoch", "The committed epoch: publications so far", registr
 index_rows = Gauge("zhiku_index_rows", "Open rows of the live index", registry=registry)
 jobs = Gauge("zhiku_jobs", "Jobs by kind and state", ["kind", "state"], registry=registry)
 versions = Gauge("zhiku_versions", "Received document versions by state", ["state"], registry=registry)
+ledger_items = Gauge("zhiku_ledger_items", "Received items by how they ended", ["outcome"], registry=registry)
+ledger_imbalance = Gauge(
+    "zhiku_ledger_imbalance", "Received items that no outcome accounts for; must be 0", registry=registry
+)
 oldest_job_seconds = Gauge("zhiku_oldest_queued_job_seconds", "How long the oldest queued job waits", registry=registry)
 
 
@@ -64,6 +68,13 @@ def set_stock(
     versions.clear()
     for state, count in versions_by_state.items():
         versions.labels(state).set(count)
+
+
+def set_ledger(by_outcome: Mapping[str, int], *, received: int, imbalance: int) -> None:
+    """Set the ledger's gauges; `received` is one of the outcomes' labels, counted by other means than the rest."""
+    ledger_imbalance.set(imbalance)
+    for outcome, count in {"received": received, **by_outcome}.items():
+        ledger_items.labels(outcome).set(count)
 
 
 def exposition() -> bytes:

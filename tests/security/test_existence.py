@@ -11,7 +11,7 @@ from kbcore.permissions.policy import Policy
 from tests.security.scene import Scene
 
 FILE = {"file": ("note.txt", b"text")}
-READS = ("", "/versions", "/versions/1", "/versions/1/content", "/versions/1/chunks", "/policy")
+READS = ("", "/versions", "/versions/1", "/versions/1/content", "/versions/1/chunks", "/versions/1/ledger", "/policy")
 
 
 def shown(response: httpx.Response) -> tuple[int, Any, dict[str, str]]:
