@@ -12,6 +12,7 @@ from services.api import errors
 from services.api.middleware import BodyLimit, HeadAsGet, RequestEdge
 from services.api.openapi import DESCRIPTION, Api
 from services.api.routes import (
+    answers,
     api_keys,
     ask,
     conversations,
@@ -50,6 +51,7 @@ _ROUTERS = (
     document_policy.router,
     versions.router,
     revisions.router,
+    answers.router,
     snapshots.router,
     spaces.router,
     users.router,

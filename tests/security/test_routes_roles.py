@@ -86,6 +86,7 @@ ROWS = (
         send={"json": {"text": "corrected"}}),
     Row("POST /v1/documents/{document_id}/reparse",             "401 404 403 202 202 404", _indexed),
     Row("GET /v1/documents/{document_id}/versions/{number}/ledger",  "401 404 200 200 200 404", _document),
+    Row("GET /v1/documents/{document_id}/answers",              "401 404 403 403 200 200", _document),
     Row("GET /v1/documents/{document_id}/policy",               "401 404 403 403 200 200", _document),
     Row("PUT /v1/documents/{document_id}/policy",               "401 404 403 403 200 200", _document,
         send={"json": POLICY}),
