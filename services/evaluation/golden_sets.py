@@ -10,7 +10,6 @@ from kbcore.domain.ids import new_id
 from kbcore.domain.principal import Caller
 from kbcore.errors import NotFound, Unprocessable
 from kbcore.metadata import golden_sets, users
-from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.golden_sets import WantedDocument
 
 FEEDBACK_LIMIT = 1000
@@ -42,9 +41,7 @@ def create_set(connection: Connection, caller: Caller, wanted: WantedSet, *, max
     Raises `Conflict` (`name_taken`) and `Unprocessable`: `unknown_user`, `unknown_document` (also for one that the
     asker of its question may not read), `golden_set_empty`, `empty_query`, `query_too_long`.
     """
-    questions = [
-        _resolved(connection, caller, wanted, place, max_query_chars) for place in range(len(wanted.questions))
-    ]
+    questions = _given(connection, caller, wanted, max_query_chars)
     if wanted.from_feedback:
         asked = {(item.question, item.user_id) for item in questions}
         questions += _from_feedback(connection, asked, max_query_chars)
@@ -61,24 +58,25 @@ def known_set(connection: Connection, id_or_name: str) -> GoldenSet:
     return found
 
 
-def _resolved(
-    connection: Connection, caller: Caller, wanted: WantedSet, place: int, max_query_chars: int
-) -> GoldenQuestion:
-    asked = wanted.questions[place]
-    number = place + 1
-    text = asked.question.strip()
-    if not text:
-        raise Unprocessable(f"Question {number} is empty.", code="empty_query")
-    if len(text) > max_query_chars:
-        raise Unprocessable(f"Question {number} has more than {max_query_chars} characters.", code="query_too_long")
-    asker = _asker(connection, asked.user or wanted.ask_as or caller.user_id)
-    found = golden_sets.resolve(connection, asker, asked.documents)
-    if None in found:
-        raise Unprocessable(
-            f"A document of question {number} does not exist, or the one who asks it may not read it.",
-            code="unknown_document",
-        )
-    return GoldenQuestion(new_id(), text, asker, tuple(dict.fromkeys(item for item in found if item is not None)))
+def _given(connection: Connection, caller: Caller, wanted: WantedSet, max_query_chars: int) -> list[GoldenQuestion]:
+    for number, item in enumerate(wanted.questions, 1):
+        if not item.question.strip():
+            raise Unprocessable(f"Question {number} is empty.", code="empty_query")
+        if len(item.question.strip()) > max_query_chars:
+            raise Unprocessable(f"Question {number} has more than {max_query_chars} characters.", code="query_too_long")
+    names = [item.user or wanted.ask_as or caller.user_id for item in wanted.questions]
+    ids = {name: _asker(connection, name) for name in dict.fromkeys(names)}
+    asked = [(ids[name], item.documents) for name, item in zip(names, wanted.questions, strict=True)]
+    questions = []
+    for place, found in enumerate(golden_sets.resolve_each(connection, asked)):
+        if None in found:
+            raise Unprocessable(
+                f"A document of question {place + 1} does not exist, or the one who asks it may not read it.",
+                code="unknown_document",
+            )
+        relevant = tuple(dict.fromkeys(document for document in found if document is not None))
+        questions.append(GoldenQuestion(new_id(), wanted.questions[place].question.strip(), asked[place][0], relevant))
+    return questions
 
 
 def _asker(connection: Connection, id_or_name: str) -> str:
@@ -93,16 +91,13 @@ def _asker(connection: Connection, id_or_name: str) -> str:
 
 def _from_feedback(connection: Connection, asked: set[tuple[str, str]], max_query_chars: int) -> list[GoldenQuestion]:
     """Each question once for each asker, with those of the cited documents that the asker may still read."""
+    praised = golden_sets.praised(connection, limit=FEEDBACK_LIMIT)
+    wanted = [(item.user_id, [WantedDocument(id=cited) for cited in item.documents]) for item in praised]
     questions = []
-    for item in golden_sets.praised(connection, limit=FEEDBACK_LIMIT):
+    for item, found in zip(praised, golden_sets.resolve_each(connection, wanted), strict=True):
         key = (item.question.strip(), item.user_id)
-        if key in asked or not 0 < len(key[0]) <= max_query_chars:
-            continue
-        if resolve_caller(connection, item.user_id) is None:
-            continue
-        found = golden_sets.resolve(connection, item.user_id, [WantedDocument(id=cited) for cited in item.documents])
         documents = tuple(document for document in found if document is not None)
-        if documents:
+        if documents and key not in asked and 0 < len(key[0]) <= max_query_chars:
             asked.add(key)
             questions.append(GoldenQuestion(new_id(), key[0], item.user_id, documents))
     return questions

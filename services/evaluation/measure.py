@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from kbcore.bootstrap import Platform
 from kbcore.domain.evaluation import Evaluation, GoldenQuestion, GoldenSet
 from kbcore.domain.principal import Caller
-from kbcore.errors import ItemFailed
+from kbcore.errors import ItemFailed, Unavailable
 from kbcore.metadata import generations, golden_sets
 from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.golden_sets import WantedDocument
@@ -30,7 +30,10 @@ class _Judgeable:
 
 
 def measure(platform: Platform, evaluation: Evaluation, golden: GoldenSet, progress: Progress) -> Report:
-    """Carry an evaluation out. Raises `ItemFailed` (`index_gone`), `Unavailable`, and what `progress` raises."""
+    """Carry an evaluation out.
+
+    Raises `ItemFailed` (`index_gone`, `embedding_mismatch`), `Unavailable`, and what `progress` raises.
+    """
     wanted = [evaluation.generation_id]
     if evaluation.baseline_id is not None:
         wanted.append(evaluation.baseline_id)
@@ -59,26 +62,29 @@ def _opened(platform: Platform, generation_id: int) -> Side:
         generation = generations.get(connection, generation_id)
     if generation is None or generation.state not in generations.KEPT:
         raise ItemFailed("index_gone", f"index {generation_id} was dropped before it could be measured")
+    try:
+        platform.embedder_for(generation.embedding)
+    except Unavailable as error:  # waiting does not help: somebody has to change the settings
+        raise ItemFailed("embedding_mismatch", error.detail) from None
     platform.vectors.load(generation.collection)
     return Side(generation)
 
 
 def _judgeable(platform: Platform, golden: GoldenSet) -> tuple[list[_Judgeable], list[LeftOut]]:
     found, left_out = [], []
+    wanted = [(item.user_id, [WantedDocument(id=document) for document in item.documents]) for item in golden.questions]
     with platform.database.snapshot() as connection:
-        callers = {user_id: resolve_caller(connection, user_id) for user_id in {q.user_id for q in golden.questions}}
-        for question in golden.questions:
-            asker = callers[question.user_id]
-            if asker is None:
-                left_out.append(LeftOut(question.id, "asker_gone"))
-                continue
-            wanted = [WantedDocument(id=document) for document in question.documents]
-            readable = golden_sets.resolve(connection, asker.user_id, wanted)
-            relevant = frozenset(document for document in readable if document is not None)
-            if relevant:
-                found.append(_Judgeable(question, asker, relevant))
-            else:
-                left_out.append(LeftOut(question.id, "no_readable_document"))
+        callers = {user_id: resolve_caller(connection, user_id) for user_id in {user_id for user_id, _ in wanted}}
+        readable = golden_sets.resolve_each(connection, wanted)
+    for question, documents in zip(golden.questions, readable, strict=True):
+        asker = callers[question.user_id]
+        relevant = frozenset(document for document in documents if document is not None)
+        if asker is None:
+            left_out.append(LeftOut(question.id, "asker_gone"))
+        elif not relevant:
+            left_out.append(LeftOut(question.id, "no_readable_document"))
+        else:
+            found.append(_Judgeable(question, asker, relevant))
     return found, left_out
 
 

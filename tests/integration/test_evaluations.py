@@ -10,6 +10,7 @@ from kbcore.bootstrap import Platform
 from kbcore.domain.job import JobKind, JobState
 from kbcore.metadata import evaluations, jobs
 from kbcore.metadata.conversations import add_feedback
+from services.evaluation import measure, trials
 from services.evaluation.runner import EvaluationRunner
 from tests.integration.evaluating import ANSWERS, Lab, open_lab
 
@@ -210,6 +211,34 @@ def test_a_killed_process_leaves_the_work_to_another_one(lab: Lab) -> None:
     assert finished["report"]["questions"] == len(ANSWERS)
     assert killed.carry_out(held)  # it was only slow: what it found is not written over the other's
     assert lab.client.get(f"/v1/evaluations/{ordered['id']}").json() == finished
+
+
+def test_an_index_that_is_dropped_meanwhile_is_not_a_bad_one(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else dropping the baseline would open the gate."""
+    lab.golden_set()
+    other = lab.copy("other@1")
+    order = {"set": "questions", "compare_with": other.id, "gate": GATE}
+    ordered = lab.client.post("/v1/evaluations", json=order).json()
+
+    def drop_first(*args: Any, **more: Any) -> list[trials.Pair]:
+        with lab.platform.database.begin() as connection:
+            connection.execute(sa.text("UPDATE generations SET state = 'dropped' WHERE id = :id"), {"id": other.id})
+        return draw_pairs(*args, **more)
+
+    draw_pairs = trials.draw_pairs
+    monkeypatch.setattr(measure, "draw_pairs", drop_first)
+    assert EvaluationRunner(lab.platform).run_next()
+    assert lab.client.get(f"/v1/jobs/{ordered['job_id']}").json()["error"]["code"] == "index_gone"
+    assert lab.client.get(f"/v1/evaluations/{ordered['id']}").json()["passed"] is None
+
+
+def test_a_model_that_is_configured_no_more_ends_it(lab: Lab) -> None:
+    lab.golden_set()
+    other = lab.copy("forgotten@1")
+    ordered = lab.client.post("/v1/evaluations", json={"set": "questions", "generation": other.id}).json()
+    del lab.platform.__dict__["embedder_for"]
+    assert EvaluationRunner(lab.platform).run_next()
+    assert lab.client.get(f"/v1/jobs/{ordered['job_id']}").json()["error"]["code"] == "embedding_mismatch"
 
 
 def test_it_is_cancelled_repeated_and_given_up(lab: Lab) -> None:
