@@ -20,7 +20,9 @@ _FIGURES = {"ndcg_10": "nDCG@10", "recall_5": "recall@5", "recall_10": "recall@1
 
 
 def command(
-    golden_set: Annotated[str, typer.Argument(metavar="SET", help="A golden set's name, or a .jsonl or .json file.")],
+    golden_set: Annotated[
+        str | None, typer.Argument(metavar="SET", help="A golden set's name, or a .jsonl or .json file.")
+    ] = None,
     space: Annotated[str | None, typer.Option("--space", "-s", help="A file's external ids are of this space.")] = None,
     generation: Annotated[int | None, typer.Option(help="The index to judge; the live one if left out.")] = None,
     compare_with: Annotated[int | None, typer.Option(help="The index to compare with.")] = None,
@@ -28,6 +30,7 @@ def command(
     max_drop: Annotated[
         float | None, typer.Option(min=0, max=1, help="A gate: most that it may lose against --compare-with.")
     ] = None,
+    show: Annotated[str | None, typer.Option(metavar="ID", help="Only show an earlier evaluation.")] = None,
     person: AsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,22 +38,27 @@ def command(
 
     Exit code 1 if a gate is refused, or somebody was shown what it may not read.
     """
-    gate: dict[str, float] = {}
-    if min_ndcg is not None:
-        gate["min_ndcg"] = min_ndcg
-    if max_drop is not None:
-        gate["max_drop"] = max_drop
-    order = {"generation": generation, "compare_with": compare_with, "gate": gate or None}
+    if (golden_set is None) == (show is None):
+        raise ConfigurationError("name a golden set or a file of questions, or an evaluation with --show")
     console = Console(highlight=False, stderr=as_json)
     with connect(person) as client:
-        name = _upload(client, Path(golden_set), space) if golden_set.endswith(SUFFIXES) else golden_set
-        found = _measured(client, {"set": name, **order}, console)
+        if golden_set is None:
+            found = _finished(client, str(show))
+        else:
+            name = _upload(client, Path(golden_set), space) if golden_set.endswith(SUFFIXES) else golden_set
+            order = {"set": name, "generation": generation, "compare_with": compare_with}
+            found = _measured(client, {**order, "gate": _gate(min_ndcg, max_drop)}, console)
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
         _show(found, console)
     if found["passed"] is False or found["report"]["leaks"]:
         raise typer.Exit(1)
+
+
+def _gate(min_ndcg: float | None, max_drop: float | None) -> dict[str, float] | None:
+    given = {"min_ndcg": min_ndcg, "max_drop": max_drop}
+    return {name: value for name, value in given.items() if value is not None} or None
 
 
 def _upload(client: Client, file: Path, space: str | None) -> str:
@@ -81,7 +89,14 @@ def _measured(client: Client, order: dict[str, Any], console: Console) -> dict[s
     if job.state != "succeeded":
         reason = job.error
         raise ApiError(200, reason.code if reason else job.state, reason.detail if reason else f"it was {job.state}")
-    return dict(client.call("GET", f"/v1/evaluations/{ordered['id']}"))
+    return _finished(client, ordered["id"])
+
+
+def _finished(client: Client, evaluation_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = client.call("GET", f"/v1/evaluations/{evaluation_id}")
+    if found["report"] is None:
+        raise ConfigurationError(f"this evaluation has not finished; its job: zhiku jobs {found['job_id']}")
+    return found
 
 
 def _show(found: dict[str, Any], console: Console) -> None:
@@ -98,7 +113,7 @@ def _show(found: dict[str, Any], console: Console) -> None:
     table.add_row(f"leaks in {report['trials']} trials", *(str(side["leaks"]) for side in sides))
     console.print(table)
     if report["drop"] is not None:
-        console.print(f"nDCG@10 {-report['drop']:+.3f}, p = {report['p_value']:.3f}")
+        console.print(f"nDCG@10 {0.0 - report['drop']:+.3f}, p = {report['p_value']:.3f}")
     if report["left_out"]:
         console.print(f"{len(report['left_out'])} questions could not be judged", style="yellow")
     if report["worse"]:

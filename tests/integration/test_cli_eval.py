@@ -62,6 +62,11 @@ def test_a_file_is_measured_and_a_worse_index_ends_with_1(lab: Lab, tmp_path: Pa
     assert f"worse@{worse.id}" in shut.stdout
     assert any(question in shut.stdout for question in ANSWERS)
 
+    evaluation = lab.client.get("/v1/evaluations").json()["items"][0]["id"]
+    assert zhiku(lab, "--show", evaluation).stdout == shut.stdout
+    for wrong in ([], ["hr-questions", "--show", evaluation]):
+        assert "name a golden set" in zhiku(lab, *wrong).stderr
+
     opened = zhiku(lab, "hr-questions", "--min-ndcg", "0.1")
     assert opened.returncode == 0
     assert "The gate is open." in opened.stdout
