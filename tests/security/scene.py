@@ -10,7 +10,6 @@ from kbcore.domain.ids import new_id
 from kbcore.domain.job import JobState
 from kbcore.errors import ItemFailed
 from kbcore.metadata import conversations, documents, groups, jobs, policies, snapshots, spaces, users, versions
-from kbcore.metadata import conversations, documents, groups, jobs, policies, snapshots, spaces, users
 from kbcore.metadata import generations as index_generations
 from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.generations import GenerationState, NewGeneration
