@@ -19,7 +19,7 @@ _SELECT = sa.select(*evaluations.c, golden_sets.c.name.label("golden_set")).join
 _DECIDING = sa.text("""
     SELECT e.id FROM evaluations e LEFT JOIN generations g ON g.id = e.generation_id
     WHERE e.generation_id = :generation_id AND e.gate IS NOT NULL AND (
-        g.gate IS NULL OR (
+        jsonb_typeof(g.gate) IS DISTINCT FROM 'object' OR (
             e.golden_set_id = g.gate->>'golden_set_id'
             AND COALESCE(CAST(e.gate->>'min_ndcg' AS float), 0) >= COALESCE(CAST(g.gate->>'min_ndcg' AS float), 0)
             AND CAST(e.gate->>'max_drop' AS float) <= CAST(g.gate->>'max_drop' AS float)
