@@ -136,6 +136,13 @@ class RetrievalSettings(_Section):
     max_query_chars: int = Field(ge=1)
 
 
+class EvaluationSettings(_Section):
+    """Measurements on golden sets."""
+
+    run_here: bool
+    permission_trials: int = Field(ge=0)
+
+
 class AnswerSettings(_Section):
     """Answering. Thresholds belong to the embedding model: `tests/quality/answer_calibration.py`."""
 
@@ -201,6 +208,7 @@ class Settings(_Section):
     worker: WorkerSettings
     erasure: ErasureSettings
     retrieval: RetrievalSettings
+    evaluation: EvaluationSettings
     answer: AnswerSettings
     rerank: RerankSettings
     llm: LlmSettings

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,37 @@ class Turn:
     epoch: int
     trace_id: str
     created_at: datetime
+
+
+class SourceStatus(StrEnum):
+    """What has become of a version that an answer cites."""
+
+    CURRENT = "current"  # every quote still stands in the version in force
+    REPLACED = "replaced"  # the version in force says something else
+    RETRACTED = "retracted"  # nothing of the document is in force: deleted, or out of its dates
+    ERASED = "erased"  # the document is physically gone
+
+
+@dataclass(frozen=True, slots=True)
+class StaleSource:
+    """A cited version that is no longer current; `current_version` is the one in force, None if none is."""
+
+    document_id: str
+    version: int
+    status: SourceStatus
+    current_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltAnswer:
+    """That an answer cites a version of a document: who asked when, and what has become of the version. No text."""
+
+    turn_id: str
+    trace_id: str
+    asked_by: str
+    asked_at: datetime
+    version: int
+    status: SourceStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from kbcore.domain.conversation import Citation, Conversation, Turn
 from kbcore.domain.ids import new_id
 from kbcore.metadata.documents import hold_unerased
 from kbcore.metadata.passages import readable_documents
-from kbcore.metadata.tables import conversations, feedback, turns
+from kbcore.metadata.tables import conversations, feedback, turn_sources, turns
 
 WITHHELD = "access_withdrawn"
 """The reason of a turn whose sources its asker may no longer read."""
@@ -55,7 +55,7 @@ def delete(connection: Connection, user_id: str, conversation_id: str) -> bool:
 
 
 def add_turn(connection: Connection, turn: Turn, named: Sequence[str] = ()) -> None:
-    """Remember a finished answer. `named` are documents that its text names without citing them ("closest: …").
+    """Remember a finished answer and which versions it cites. `named` are documents that its text names as the closest.
 
     If one of its sources was erased while it was written, only the question is kept.
     """
@@ -76,6 +76,13 @@ def add_turn(connection: Connection, turn: Turn, named: Sequence[str] = ()) -> N
             created_at=turn.created_at,
         )
     )
+    sources = {(citation.document_id, citation.version) for citation in turn.citations}
+    if sources:
+        rows = [
+            {"turn_id": turn.id, "document_id": document_id, "version": version}
+            for document_id, version in sorted(sources)
+        ]
+        connection.execute(sa.insert(turn_sources), rows)
     touched = sa.update(conversations).where(conversations.c.id == turn.conversation_id)
     connection.execute(touched.values(updated_at=sa.func.now()))
 

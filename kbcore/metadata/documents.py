@@ -80,6 +80,11 @@ def get(connection: Connection, document_id: str) -> Document | None:
     return None if row is None else _document(row)
 
 
+def ever_existed(connection: Connection, document_id: str) -> bool:
+    """True for every document that was received, deleted and erased ones included."""
+    return connection.execute(sa.select(sa.exists().where(documents.c.id == document_id))).scalar_one()
+
+
 def get_readable(connection: Connection, user_id: str, document_id: str) -> Document | None:
     """A document, if this user may read it now; None for unknown and unreadable alike."""
     row = connection.execute(_GET_READABLE, {"user_id": user_id, "id": document_id}).one_or_none()

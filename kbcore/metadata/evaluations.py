@@ -16,6 +16,19 @@ _SELECT = sa.select(*evaluations.c, golden_sets.c.name.label("golden_set")).join
     golden_sets, golden_sets.c.id == evaluations.c.golden_set_id
 )
 
+_DECIDING = sa.text("""
+    SELECT e.id FROM evaluations e LEFT JOIN generations g ON g.id = e.generation_id
+    WHERE e.generation_id = :generation_id AND e.gate IS NOT NULL AND (
+        jsonb_typeof(g.gate) IS DISTINCT FROM 'object' OR (
+            e.golden_set_id = g.gate->>'golden_set_id'
+            AND COALESCE(CAST(e.gate->>'min_ndcg' AS float), 0) >= COALESCE(CAST(g.gate->>'min_ndcg' AS float), 0)
+            AND CAST(e.gate->>'max_drop' AS float) <= CAST(g.gate->>'max_drop' AS float)
+            AND e.baseline_id IN (SELECT id FROM generations WHERE live_at IS NOT NULL AND id <> g.id)
+        )
+    )
+    ORDER BY e.id DESC LIMIT 1
+""")
+
 
 def start(
     connection: Connection,
@@ -66,10 +79,13 @@ def list_of(connection: Connection, *, after: str | None, limit: int) -> list[Ev
 
 
 def latest_gate_of(connection: Connection, generation_id: int) -> Evaluation | None:
-    """The newest evaluation of a generation that has a gate: `passed` is None until it has finished."""
-    gated = _SELECT.where(evaluations.c.generation_id == generation_id, evaluations.c.gate.is_not(None))
-    row = connection.execute(gated.order_by(evaluations.c.id.desc()).limit(1)).one_or_none()
-    return None if row is None else _evaluation(row._mapping)
+    """The newest evaluation that decides whether a generation may go live: `passed` is None until it has finished.
+
+    Where the generation was ordered with a gate, that is one on the same golden set, with thresholds no weaker, against
+    an index that is or was live: measuring something easier opens nothing.
+    """
+    row = connection.execute(_DECIDING, {"generation_id": generation_id}).one_or_none()
+    return None if row is None else get(connection, row.id)
 
 
 def finish(connection: Connection, evaluation_id: str, *, report: Mapping[str, Any], passed: bool | None) -> None:

@@ -22,9 +22,13 @@ _RESOLVE = sa.text(f"""
         SELECT * FROM unnest(:ids, :spaces, :external_ids) WITH ORDINALITY AS w(id, space, external_id, place)
     )
     SELECT w.place, d.id FROM wanted w
-    JOIN documents d ON d.id = w.id OR (w.id IS NULL AND d.external_id = w.external_id)
-    JOIN spaces s ON s.id = d.space_id AND (w.id IS NOT NULL OR s.id = w.space OR s.name = w.space)
+    JOIN documents d ON d.id = w.id JOIN spaces s ON s.id = d.space_id
     WHERE {READABLE}
+    UNION ALL
+    SELECT w.place, d.id FROM wanted w
+    JOIN spaces s ON s.id = w.space OR s.name = w.space
+    JOIN documents d ON d.space_id = s.id AND d.external_id = w.external_id
+    WHERE w.id IS NULL AND {READABLE}
 """).bindparams(
     sa.bindparam("ids", type_=ARRAY(sa.Text)),
     sa.bindparam("spaces", type_=ARRAY(sa.Text)),
@@ -115,6 +119,21 @@ def resolve(connection: Connection, user_id: str, wanted: Sequence[WantedDocumen
     )
     found: dict[int, str] = {row.place: row.id for row in rows}
     return [found.get(place) for place in range(1, len(wanted) + 1)]
+
+
+def resolve_each(
+    connection: Connection, wanted: Sequence[tuple[str, Sequence[WantedDocument]]]
+) -> list[list[str | None]]:
+    """`resolve` for many (user id, documents), with one statement for each user."""
+    by_user: dict[str, list[int]] = {}
+    for place, (user_id, _) in enumerate(wanted):
+        by_user.setdefault(user_id, []).append(place)
+    found: list[list[str | None]] = [[] for _ in wanted]
+    for user_id, places in by_user.items():
+        ids = iter(resolve(connection, user_id, [document for place in places for document in wanted[place][1]]))
+        for place in places:
+            found[place] = [next(ids) for _ in wanted[place][1]]
+    return found
 
 
 def praised(connection: Connection, *, limit: int) -> list[Praised]:

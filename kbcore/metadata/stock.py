@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from kbcore.metadata import ledger
 from kbcore.metadata.tables import epoch, erasures, generations, jobs, versions
 from kbcore.observability import metrics
 
@@ -17,6 +18,8 @@ def measure(connection: Connection) -> None:
     done = sa.case((erasures.c.finished_at.is_(None), "pending"), else_="certified")
     by_done = connection.execute(sa.select(done, sa.func.count()).group_by(done))
     waits = sa.func.extract("epoch", sa.func.now() - sa.func.min(jobs.c.created_at))
+    books = ledger.balance(connection)
+    metrics.set_ledger(books.by_outcome, received=books.received, imbalance=books.imbalance)
     metrics.set_stock(
         epoch_value=connection.execute(sa.select(epoch.c.value)).scalar() or 0,
         rows=connection.execute(sa.select(generations.c.rows).where(generations.c.state == "live")).scalar() or 0,

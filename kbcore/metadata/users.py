@@ -66,6 +66,12 @@ def list_users(connection: Connection, *, after: str | None, limit: int) -> list
     return [_user(row) for row in connection.execute(query)]
 
 
+def sample_active(connection: Connection, *, seed: str, limit: int) -> list[str]:
+    """Ids of at most `limit` active users, drawn by the seed: the same ones while nobody comes or goes."""
+    drawn = sa.func.md5(users.c.id + sa.bindparam("seed", seed, type_=sa.Text))
+    return list(connection.execute(sa.select(users.c.id).where(users.c.active).order_by(drawn).limit(limit)).scalars())
+
+
 def update_user(connection: Connection, user_id: str, values: Mapping[str, object]) -> User:
     """Set columns of a user. Raises `NotFound("user")`, `Conflict` (`name_taken`, `last_admin`)."""
     _hold_last_admin(connection)

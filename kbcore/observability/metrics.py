@@ -45,6 +45,10 @@ jobs = Gauge("zhiku_jobs", "Jobs by kind and state", ["kind", "state"], registry
 versions = Gauge("zhiku_versions", "Received document versions by state", ["state"], registry=registry)
 purged_versions = Gauge("zhiku_purged_versions", "Versions whose content was purged or erased", registry=registry)
 erasures = Gauge("zhiku_erasures", "Erasures of documents by state", ["state"], registry=registry)
+ledger_items = Gauge("zhiku_ledger_items", "Received items by how they ended", ["outcome"], registry=registry)
+ledger_imbalance = Gauge(
+    "zhiku_ledger_imbalance", "Received items that no outcome accounts for; must be 0", registry=registry
+)
 oldest_job_seconds = Gauge("zhiku_oldest_queued_job_seconds", "How long the oldest queued job waits", registry=registry)
 
 
@@ -72,6 +76,13 @@ def set_stock(
     versions.clear()
     for state, count in versions_by_state.items():
         versions.labels(state).set(count)
+
+
+def set_ledger(by_outcome: Mapping[str, int], *, received: int, imbalance: int) -> None:
+    """Set the ledger's gauges; `received` is one of the outcomes' labels, counted by other means than the rest."""
+    ledger_imbalance.set(imbalance)
+    for outcome, count in {"received": received, **by_outcome}.items():
+        ledger_items.labels(outcome).set(count)
 
 
 def exposition() -> bytes:

@@ -12,6 +12,7 @@ from services.api import errors
 from services.api.middleware import BodyLimit, HeadAsGet, RequestEdge
 from services.api.openapi import DESCRIPTION, Api
 from services.api.routes import (
+    answers,
     api_keys,
     ask,
     conversations,
@@ -19,6 +20,8 @@ from services.api.routes import (
     document_policy,
     documents,
     erasures,
+    evaluations,
+    golden_sets,
     groups,
     health,
     indexes,
@@ -27,12 +30,14 @@ from services.api.routes import (
     openai,
     revisions,
     search,
+    snapshots,
     spaces,
     uploads,
     users,
     versions,
 )
 from services.api.schemas.problem import problems
+from services.evaluation.runner import EvaluationRunner
 from services.query.warm import WarmUp
 from services.web import pages
 
@@ -48,6 +53,8 @@ _ROUTERS = (
     versions.router,
     revisions.router,
     erasures.router,
+    answers.router,
+    snapshots.router,
     spaces.router,
     users.router,
     groups.router,
@@ -55,6 +62,8 @@ _ROUTERS = (
     jobs.router,
     indexes.router,
     ledger.router,
+    golden_sets.router,
+    evaluations.router,
     health.router,
     pages.router,
 )
@@ -65,12 +74,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or load_settings()
     platform = Platform(settings)
     warm_up = WarmUp(platform)
+    evaluation_runner = EvaluationRunner(platform)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.server.threads
         warm_up.start()
+        if settings.evaluation.run_here:
+            evaluation_runner.start()
         yield
+        evaluation_runner.stop()
         warm_up.stop()
         platform.close()
 

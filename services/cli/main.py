@@ -17,7 +17,7 @@ COMMANDS = {
     **{
         name: f"services.cli.{name}"
         for name in (
-            *("up", "down", "status", "doctor", "ingest", "search", "ask", "jobs", "reindex"),
+            *("up", "down", "status", "doctor", "ingest", "search", "ask", "jobs", "reindex", "eval"),
             *("history", "diff", "rollback"),
         )
     },

@@ -85,6 +85,19 @@ def managed_document(
     return document
 
 
+def accountable_for_document(connection: Connection, caller: Caller, document_id: str) -> None:
+    """Return if the caller manages the document, or is an administrator: those see deleted and erased ones too.
+
+    Raises `NotFound("document")`, `Forbidden`.
+    """
+    if caller.is_admin:
+        if not documents.ever_existed(connection, document_id):
+            raise NotFound("document")
+        return
+    document = readable_document(connection, caller, document_id)
+    _require(role_under(connection, caller, document.policy_id), Role.MANAGER)
+
+
 def _locked(connection: Connection, document_id: str) -> Document:
     document = documents.lock(connection, document_id)
     if document is None:

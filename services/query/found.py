@@ -51,9 +51,10 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A finished search."""
+    """A finished search. `refused` counts the index's hits that the check in SQL did not confirm."""
 
     ranked: tuple[Ranked, ...]
     standpoint: Standpoint
     as_of: AsOf
     took: Timings = field(compare=False)
+    refused: int = field(default=0, compare=False)

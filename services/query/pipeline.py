@@ -47,13 +47,13 @@ def search(platform: Platform, caller: Caller, request: SearchRequest) -> Found:
     clock.lap("search")
     query = QueryVectors(embed(platform, standpoint, request), weigh(words, standpoint))
     clock.lap("embed")
-    passages = _confirmed(platform, caller, request, standpoint, query, clock)
+    passages, refused = _confirmed(platform, caller, request, standpoint, query, clock)
     keyword = keyword_scores(passages, query)
     ranked = rank(passages, dense_scores(passages, query), keyword, request.mode, settings)
     clock.lap("check")
     if request.rerank:
         ranked = rerank(platform.reranker, request.query, ranked[: settings.candidates])
-    return Found(tuple(ranked[: request.top_k]), standpoint, request.as_of, clock.timings())
+    return Found(tuple(ranked[: request.top_k]), standpoint, request.as_of, clock.timings(), refused)
 
 
 def ask(platform: Platform, caller: Caller, request: AskRequest) -> Generator[Event, None, None]:
@@ -80,11 +80,14 @@ def _confirmed(
     standpoint: Standpoint,
     query: QueryVectors,
     clock: "_Clock",
-) -> list[Passage]:
-    """Retrieve and check; when the check leaves too few and the index has more, ask again for four times as many."""
+) -> tuple[list[Passage], int]:
+    """Retrieve and check; when the check leaves too few and the index has more, ask again for four times as many.
+
+    Returns the passages, and how many hits of the last round were refused.
+    """
     index, settings = standpoint.index, platform.settings.retrieval
     if index is None:
-        return []
+        return [], 0
     limit = max(settings.candidates, request.top_k)
     while True:
         found = candidates(platform.vectors, index, standpoint, query, request.mode, limit)
@@ -92,7 +95,7 @@ def _confirmed(
         passages = check(platform, caller, request, index, standpoint, found)
         clock.lap("check")
         if len(passages) >= request.top_k or not found.more or limit >= settings.max_candidates:
-            return passages
+            return passages, len(found.chunk_ids) - len(passages)
         limit = min(limit * 4, settings.max_candidates)
 
 

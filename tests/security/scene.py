@@ -9,8 +9,10 @@ from kbcore.domain.document import Classification, VersionState
 from kbcore.domain.ids import new_id
 from kbcore.domain.job import JobState
 from kbcore.errors import ItemFailed
-from kbcore.metadata import conversations, documents, groups, jobs, policies, spaces, users, versions
+from kbcore.metadata import conversations, documents, groups, jobs, policies, snapshots, spaces, users, versions
+from kbcore.metadata import generations as index_generations
 from kbcore.metadata.access import resolve_caller
+from kbcore.metadata.generations import GenerationState, NewGeneration
 from kbcore.metadata.tables import generations
 from kbcore.permissions.policy import Grant, Policy, Role
 from services.auth.api_keys import issue_key
@@ -135,6 +137,37 @@ class Scene:
         """A fresh conversation of this person."""
         with self.api.database.begin() as connection:
             return conversations.create(connection, self.user_ids[role], "t")
+
+    def snapshot(self, space_id: str | None = None) -> str:
+        """The name of a fresh snapshot of a fresh space, or of the one given."""
+        name, space_id = f"n-{new_id()[-12:]}", space_id or self.space()
+        with self.api.database.begin() as connection:
+            snapshots.insert_present(connection, name=name, space_id=space_id, comment=None, created_by="somebody")
+        return name
+
+    def golden_questions(self) -> dict[str, object]:
+        """What a golden set is made from: a reader's question."""
+        documents = [{"document_id": self.document()}]
+        question = {"question": "?", "documents": documents, "user": self.user_ids["reader"]}
+        return {"name": f"g-{new_id()[-12:]}", "questions": [question]}
+
+    def golden_set(self) -> str:
+        """The name of a fresh golden set."""
+        body = self.golden_questions()
+        return str(self.clients["admin"].post("/v1/golden-sets", json=body).raise_for_status().json()["name"])
+
+    def retired_index(self) -> int:
+        """A fresh index generation that searches do not use."""
+        new = NewGeneration("letters@1", 8, {}, {})
+        with self.api.database.begin() as connection:
+            made = index_generations.insert_building(connection, new_id(), new, through=0)
+            index_generations.update(connection, made.id, state=GenerationState.RETIRED)
+        return made.id
+
+    def evaluation(self) -> str:
+        """A fresh evaluation, which nobody carries out."""
+        body = {"set": self.golden_set(), "generation": self.retired_index()}
+        return str(self.clients["admin"].post("/v1/evaluations", json=body).raise_for_status().json()["id"])
 
     def _upload(self, space_id: str, external_id: str | None = None) -> upload.Accepted:
         blob = self.api.platform.blobs.put([b"content"], max_bytes=100)

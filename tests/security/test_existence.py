@@ -11,7 +11,8 @@ from kbcore.permissions.policy import Policy
 from tests.security.scene import Scene
 
 FILE = {"file": ("note.txt", b"text")}
-READS = ("", "/versions", "/versions/1", "/versions/1/content", "/versions/1/chunks", "/policy")
+MANAGED = ("/policy", "/answers")
+READS = ("", "/versions", "/versions/1", "/versions/1/content", "/versions/1/chunks", "/versions/1/ledger", *MANAGED)
 
 
 def shown(response: httpx.Response) -> tuple[int, Any, dict[str, str]]:
@@ -28,7 +29,7 @@ def shown(response: httpx.Response) -> tuple[int, Any, dict[str, str]]:
         (role, suffix)
         for role in ("outsider", "reader", "editor", "manager", "admin")
         for suffix in READS
-        if (role, suffix) != ("admin", "/policy")  # administrators set policies
+        if role != "admin" or suffix not in MANAGED  # administrators set policies, and answer for documents
     ],
 )
 def test_documents_behind_another_policy_do_not_exist(scene: Scene, role: str, suffix: str) -> None:
@@ -82,6 +83,22 @@ def test_spaces_of_others_do_not_exist(scene: Scene, method: str, path: str, sen
         return shown(scene.clients["outsider"].request(method, path.format(space=space), **filled))
 
     assert call(scene.space()) == call(new_id()) == call("no-such-space")
+
+
+def test_snapshots_of_hidden_spaces_do_not_exist(scene: Scene) -> None:
+    for method in ("GET", "DELETE"):
+        client = scene.clients["outsider"]
+        hidden = shown(client.request(method, f"/v1/snapshots/{scene.snapshot()}"))
+        assert hidden == shown(client.request(method, f"/v1/snapshots/n-{new_id()[-12:]}"))
+        assert hidden[0] == 404
+    space = scene.space()
+    name = scene.snapshot(space)
+    listed = {item["name"] for item in scene.clients["outsider"].get("/v1/snapshots?limit=200").json()["items"]}
+    assert name not in listed
+    assert name in {item["name"] for item in scene.clients["reader"].get("/v1/snapshots").json()["items"]}
+    body = {"name": "present", "space": space}
+    unknown = shown(scene.clients["outsider"].post("/v1/snapshots", json={**body, "space": new_id()}))
+    assert shown(scene.clients["outsider"].post("/v1/snapshots", json=body)) == unknown
 
 
 def test_jobs_of_others_do_not_exist(scene: Scene) -> None:

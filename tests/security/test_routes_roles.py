@@ -47,6 +47,10 @@ def _space(scene: Scene, _role: str) -> dict[str, Any]:
     return {"space": scene.space()}
 
 
+def _snapshot(scene: Scene, _role: str) -> dict[str, Any]:
+    return {"name": scene.snapshot()}
+
+
 def _member(scene: Scene, _role: str) -> dict[str, Any]:
     member = f"user:{scene.user()}"
     return {"group": scene.group(member), "member": member}
@@ -81,6 +85,8 @@ ROWS = (
     Row("PUT /v1/documents/{document_id}/text",                 "401 404 403 202 202 404", _indexed,
         send={"json": {"text": "corrected"}}),
     Row("POST /v1/documents/{document_id}/reparse",             "401 404 403 202 202 404", _indexed),
+    Row("GET /v1/documents/{document_id}/versions/{number}/ledger",  "401 404 200 200 200 404", _document),
+    Row("GET /v1/documents/{document_id}/answers",              "401 404 403 403 200 200", _document),
     Row("GET /v1/documents/{document_id}/policy",               "401 404 403 403 200 200", _document),
     Row("PUT /v1/documents/{document_id}/policy",               "401 404 403 403 200 200", _document,
         send={"json": POLICY}),
@@ -100,6 +106,11 @@ ROWS = (
     Row("PUT /v1/spaces/{space}/policy",                        "401 404 403 403 200 200", _space,
         send={"json": POLICY}),
     Row("POST /v1/spaces/{space}/purge",                        "401 404 403 403 202 202", _space),
+    Row("POST /v1/snapshots",                                   "401 404 403 403 201 201",
+        send={"json": lambda scene: {"name": f"n{scene.user()[-12:]}", "space": scene.space()}}),
+    Row("GET /v1/snapshots",                                    "401 200 200 200 200 200"),
+    Row("GET /v1/snapshots/{name}",                             "401 404 200 200 200 200", _snapshot),
+    Row("DELETE /v1/snapshots/{name}",                          "401 404 403 403 204 204", _snapshot),
     Row("GET /v1/users/me",                                     "401 200 200 200 200 200"),
     Row("POST /v1/users",                                       "401 403 403 403 403 201",
         send={"json": lambda scene: {"name": f"n{scene.user()[-12:]}"}}),
@@ -153,6 +164,18 @@ ROWS = (
     Row("POST /v1/indexes/{index_id}/reconcile",                "401 403 403 403 403 404",
         lambda _, __: {"index_id": 1}),
     Row("GET /v1/ledger",                                       "401 200 200 200 200 200"),
+    Row("POST /v1/golden-sets",                                 "401 403 403 403 403 201",
+        send={"json": lambda scene: scene.golden_questions()}),
+    Row("GET /v1/golden-sets",                                  "401 403 403 403 403 200"),
+    Row("GET /v1/golden-sets/{name}",                           "401 403 403 403 403 200",
+        lambda scene, _: {"name": scene.golden_set()}),
+    Row("DELETE /v1/golden-sets/{name}",                        "401 403 403 403 403 204",
+        lambda scene, _: {"name": scene.golden_set()}),
+    Row("POST /v1/evaluations",                                 "401 403 403 403 403 202",
+        send={"json": lambda scene: {"set": scene.golden_set(), "generation": scene.retired_index()}}),
+    Row("GET /v1/evaluations",                                  "401 403 403 403 403 200"),
+    Row("GET /v1/evaluations/{evaluation_id}",                  "401 403 403 403 403 200",
+        lambda scene, _: {"evaluation_id": scene.evaluation()}),
     Row("POST /v1/search",                                      "401 200 200 200 200 200",
         send={"json": {"query": "?"}}),
     Row("POST /v1/ask",                                         "401 200 200 200 200 200",

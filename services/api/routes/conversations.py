@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 
 from kbcore.errors import NotFound
 from kbcore.metadata import conversations
+from kbcore.metadata.answers import stale_sources
 from services.api.dependencies import CallerDep, PlatformDep
 from services.api.paging import PageDep
 from services.api.schemas.ask import ConversationOut, ConversationWithTurns, FeedbackBody, FeedbackOut, TurnOut
@@ -25,14 +26,20 @@ def list_conversations(platform: PlatformDep, caller: CallerDep, page: PageDep) 
 
 @router.get("/v1/conversations/{conversation_id}", summary="Read one of your conversations", responses=problems(404))
 def read_conversation(conversation_id: str, platform: PlatformDep, caller: CallerDep) -> ConversationWithTurns:
-    """Its turns, oldest first. An answer that rests on a document that you may not read any more is withheld (null)."""
+    """Its turns, oldest first. An answer that rests on a document that you may not read any more is withheld (null).
+
+    `stale` names the sources of an answer that do not say any more what it quotes.
+    """
     with platform.database.snapshot() as connection:
         found = conversations.get(connection, caller.user_id, conversation_id)
         if found is None:
             raise NotFound("conversation")
         turns = conversations.turns_of(connection, caller.user_id, conversation_id)
+        stale = stale_sources(connection, caller.user_id, conversation_id)
     head = ConversationOut.of(found)
-    return ConversationWithTurns(**head.model_dump(), turns=[TurnOut.of(turn) for turn in turns])
+    return ConversationWithTurns(
+        **head.model_dump(), turns=[TurnOut.of(turn, stale.get(turn.id, ())) for turn in turns]
+    )
 
 
 @router.delete(
@@ -60,7 +67,10 @@ def delete_conversation(conversation_id: str, write: WriteDep, caller: CallerDep
     responses=problems(409),
 )
 def give_feedback(body: FeedbackBody, write: WriteDep, caller: CallerDep) -> Response:
-    """Stored with your name for those who look after the knowledge base."""
+    """Stored with your name for those who look after the knowledge base.
+
+    They may make the question of an answer that you rate 1 a test of retrieval, asked in your name.
+    """
 
     def work(connection: Connection) -> Done:
         feedback_id = conversations.add_feedback(

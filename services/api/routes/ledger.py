@@ -1,17 +1,24 @@
 """`/v1/ledger`: every item received ends as exactly one of indexed, skipped, failed, or is pending."""
 
 from collections import Counter
-from itertools import groupby
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from kbcore.errors import RequestError
 from kbcore.metadata import ledger
-from kbcore.metadata.ledger import LedgerItem, LedgerSum
+from kbcore.metadata.ledger import LedgerItem, LedgerSum, ReceivedSum
 from services.api.dependencies import CallerDep, PlatformDep
 from services.api.paging import PageDep
-from services.api.schemas.jobs import Ledger, LedgerLine, Outcome, ReasonCount, SpaceSums, Sums
+from services.api.schemas.ledger import (
+    Ledger,
+    LedgerLine,
+    Outcome,
+    ReasonCount,
+    SourceSums,
+    SpaceSums,
+    Sums,
+)
 from services.api.schemas.problem import problems
 from services.library.access import named_space
 
@@ -24,31 +31,50 @@ def read_ledger(
     platform: PlatformDep,
     caller: CallerDep,
     space: Annotated[str | None, Query(description="Only this space: id or name.")] = None,
+    source: Annotated[
+        str | None, Query(max_length=500, description="Only what came from this source; empty = by hand.")
+    ] = None,
     outcome: Annotated[Outcome | None, Query(description="Only items that ended so.")] = None,
 ) -> Ledger:
-    """Sums and items of what you may read; an administrator's sums count everything."""
-    with platform.database.begin() as connection:
+    """Sums and items of what you may read; an administrator's sums count everything, erased documents included."""
+    with platform.database.snapshot() as connection:  # what was received and what became of it, at one moment
         space_id = None if space is None else named_space(connection, caller, space).id
-        sums = ledger.sums(connection, caller.user_id, space_id=space_id)
+        received = ledger.received(connection, caller.user_id, space_id=space_id, source=source)
+        ended = ledger.sums(connection, caller.user_id, space_id=space_id, source=source)
         items = ledger.items(
             connection,
             caller.user_id,
             space_id=space_id,
+            source=source,
             outcome=outcome,
             after=None if page.after is None else _position(page.after),
             limit=page.fetch,
         )
     lines = page.page(items, _cursor, LedgerLine.of)
     return Ledger(
-        totals=Sums.of(sums),
-        spaces=[
-            SpaceSums(space=name, **Sums.of(list(rows)).model_dump())
-            for name, rows in groupby(sums, key=lambda row: row.space)
-        ],
-        reasons=_reasons(sums),
+        totals=Sums.of(received, ended),
+        spaces=_by_space(received, ended),
+        sources=_by_source(received, ended),
+        reasons=_reasons(ended),
         items=lines.items,
         next_cursor=lines.next_cursor,
     )
+
+
+def _by_space(received: list[ReceivedSum], ended: list[LedgerSum]) -> list[SpaceSums]:
+    found = []
+    for name in dict.fromkeys(row.space for row in received):
+        part = Sums.of((row for row in received if row.space == name), (row for row in ended if row.space == name))
+        found.append(SpaceSums(space=name, **part.model_dump()))
+    return found
+
+
+def _by_source(received: list[ReceivedSum], ended: list[LedgerSum]) -> list[SourceSums]:
+    found = []
+    for one in received:
+        part = Sums.of([one], (row for row in ended if (row.space, row.source) == (one.space, one.source)))
+        found.append(SourceSums(space=one.space, source=one.source, **part.model_dump()))
+    return found
 
 
 def _reasons(sums: list[LedgerSum]) -> list[ReasonCount]:

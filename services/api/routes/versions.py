@@ -12,11 +12,12 @@ from kbcore.domain import media_types
 from kbcore.domain.document import Version
 from kbcore.domain.principal import Caller
 from kbcore.errors import NotFound, Unavailable
-from kbcore.metadata import chunks, generations, versions
+from kbcore.metadata import chunks, generations, page_ledger, versions
 from services.api.dependencies import CallerDep, PlatformDep
 from services.api.paging import single_page
 from services.api.schemas.diff import DiffShown
 from services.api.schemas.documents import ChunkShown, VersionShown, VersionWithText
+from services.api.schemas.ledger import VersionLedger
 from services.api.schemas.page import Page
 from services.api.schemas.problem import problems
 from services.library.access import readable_document
@@ -111,6 +112,16 @@ def list_chunks(document_id: str, number: int, platform: PlatformDep, caller: Ca
         live = generations.live(connection)
         placed = [] if live is None else chunks.of_version(connection, live.id, version.document_id, version.number)
     return single_page(placed, ChunkShown.of)
+
+
+@router.get("/{number}/ledger", summary="What became of a version's pages", responses=problems(404))
+def read_pages(document_id: str, number: int, platform: PlatformDep, caller: CallerDep) -> VersionLedger:
+    """Page by page: what parsing found, what is in the index, and what was left out, with why."""
+    with platform.database.snapshot() as connection:
+        version = _readable_version(connection, caller, document_id, number)
+        live = generations.live(connection)
+        found = page_ledger.pages_of(connection, None if live is None else live.id, version.document_id, version.number)
+    return VersionLedger.of(version, found)
 
 
 def _readable_version(connection: Connection, caller: Caller, document_id: str, number: int) -> Version:

@@ -1,17 +1,21 @@
 """Shapes of `/v1/ask`, conversations and feedback."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kbcore.domain.conversation import Citation, Conversation, Turn
+from kbcore.domain.conversation import Citation, Conversation, SourceStatus, StaleSource, Turn
 from kbcore.llm.interface import Usage
+from services.api.schemas.answers import StaleShown
 from services.api.schemas.names import Moment, Text
 from services.api.schemas.search import AS_OF, EFFECTIVE_AT, Filters, SourceRef, parse_as_of
 from services.query.answer import Answer, Retrieved
 from services.query.found import Ranked
 from services.query.request import AskRequest
+
+_GONE = (SourceStatus.RETRACTED, SourceStatus.ERASED)
 
 
 class AskBody(BaseModel):
@@ -195,10 +199,14 @@ class TurnOut(BaseModel):
     epoch: int
     trace_id: str
     created_at: datetime
+    stale: list[StaleShown] = Field(
+        description="Sources that were replaced, retracted or erased since; of a withheld answer only the last two."
+    )
 
     @classmethod
-    def of(cls, turn: Turn) -> Self:
+    def of(cls, turn: Turn, stale: Sequence[StaleSource] = ()) -> Self:
         """The public shape of a turn."""
+        told = [source for source in stale if turn.answer is not None or source.status in _GONE]
         return cls(
             id=turn.id,
             question=turn.question,
@@ -210,6 +218,7 @@ class TurnOut(BaseModel):
             epoch=turn.epoch,
             trace_id=turn.trace_id,
             created_at=turn.created_at,
+            stale=[StaleShown.of(source) for source in told],
         )
 
 

@@ -1,15 +1,12 @@
-"""Jobs and the ledger on the wire."""
+"""Jobs on the wire."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import BaseModel, Field
 
 from kbcore.domain.job import Job, JobKind, JobState
-from kbcore.metadata.ledger import LedgerItem, LedgerSum
 from services.api.schemas.documents import Reason
-
-Outcome = Literal["indexed", "skipped", "failed", "pending"]
 
 
 class JobShown(BaseModel):
@@ -60,75 +57,3 @@ class JobShown(BaseModel):
             started_at=job.started_at,
             finished_at=job.finished_at,
         )
-
-
-class Sums(BaseModel):
-    """Received items by how they ended: `received = indexed + skipped + failed + pending`, always."""
-
-    received: int
-    indexed: int
-    skipped: int
-    failed: int
-    pending: int
-
-    @classmethod
-    def of(cls, rows: list[LedgerSum]) -> Self:
-        """Add up."""
-        by_outcome = {"indexed": 0, "skipped": 0, "failed": 0, "pending": 0}
-        for row in rows:
-            by_outcome[row.outcome] += row.items
-        return cls(received=sum(by_outcome.values()), **by_outcome)
-
-
-class SpaceSums(Sums):
-    """One space's part."""
-
-    space: str = Field(description="Name of the space.")
-
-
-class ReasonCount(BaseModel):
-    """How many items ended for one reason."""
-
-    outcome: Outcome
-    code: str
-    items: int
-
-
-class LedgerLine(BaseModel):
-    """One received item: a version of a document."""
-
-    document_id: str
-    version: int
-    space: str
-    external_id: str | None
-    title: str
-    file_name: str
-    outcome: Outcome
-    reason: Reason | None
-    pages: int | None
-    element_counts: dict[str, int]
-    received_at: datetime
-
-    @classmethod
-    def of(cls, item: LedgerItem) -> Self:
-        """From SQL."""
-        reason = None
-        if item.reason_code is not None:
-            reason = Reason(code=item.reason_code, detail=item.reason or "", page=item.reason_page)
-        return cls.model_validate(
-            {
-                **{name: getattr(item, name) for name in cls.model_fields if hasattr(item, name)},
-                "reason": reason,
-                "received_at": item.created_at,
-            }
-        )
-
-
-class Ledger(BaseModel):
-    """What became of everything received, of what you may see."""
-
-    totals: Sums
-    spaces: list[SpaceSums]
-    reasons: list[ReasonCount] = Field(description="Why items were skipped or failed, most frequent first.")
-    items: list[LedgerLine] = Field(description="Newest first; of documents that you may read.")
-    next_cursor: str | None = Field(description="Pass as `cursor` for more items; null on the last page.")

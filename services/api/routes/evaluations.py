@@ -1,0 +1,61 @@
+"""`/v1/evaluations`: how well a generation of the index finds what golden questions ask for."""
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from sqlalchemy import Connection
+
+from kbcore.errors import NotFound
+from kbcore.metadata import evaluations
+from services.api.dependencies import AdminDep, PlatformDep
+from services.api.paging import PageDep
+from services.api.schemas.evaluations import EvaluationAccepted, EvaluationShown, EvaluationWithReport, NewEvaluation
+from services.api.schemas.page import Page
+from services.api.schemas.problem import problems
+from services.api.writes import Done, WriteDep
+from services.evaluation.golden_sets import known_set
+from services.evaluation.order import order_evaluation
+
+router = APIRouter(prefix="/v1/evaluations", tags=["quality"])
+
+
+@router.post(
+    "",
+    summary="Measure an index generation",
+    status_code=202,
+    response_model=EvaluationAccepted,
+    responses=problems(403, 404, 409),
+)
+def add_evaluation(body: NewEvaluation, write: WriteDep, caller: AdminDep) -> Response:
+    """Each question is asked with its asker's rights, by the search that answers everybody. Administrators only."""
+
+    def work(connection: Connection) -> Done:
+        evaluation_id, job_id = order_evaluation(
+            connection,
+            caller,
+            golden_set=body.set,
+            generation=body.generation,
+            compare_with=body.compare_with,
+            gate=None if body.gate is None else body.gate.gate(),
+        )
+        # Nothing to send: an API process finds the job in SQL.
+        return Done(EvaluationAccepted(id=evaluation_id, job_id=job_id), status=202)
+
+    return write.perform(work)
+
+
+@router.get("", summary="List evaluations", responses=problems(400, 403))
+def list_evaluations(page: PageDep, platform: PlatformDep, _admin: AdminDep) -> Page[EvaluationShown]:
+    """Newest first, without their figures. Administrators only."""
+    with platform.database.snapshot() as connection:
+        rows = evaluations.list_of(connection, after=page.after, limit=page.fetch)
+    return page.page(rows, lambda row: row.id, EvaluationShown.of)
+
+
+@router.get("/{evaluation_id}", summary="Read an evaluation", responses=problems(403, 404))
+def read_evaluation(evaluation_id: str, platform: PlatformDep, _admin: AdminDep) -> EvaluationWithReport:
+    """With all figures, and the questions that got worse. Administrators only."""
+    with platform.database.snapshot() as connection:
+        found = evaluations.get(connection, evaluation_id)
+        if found is None:
+            raise NotFound("evaluation")
+        return EvaluationWithReport.with_report(found, known_set(connection, found.golden_set_id))
