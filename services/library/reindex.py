@@ -10,8 +10,10 @@ from kbcore.domain.job import JobKind
 from kbcore.domain.principal import Caller
 from kbcore.errors import Conflict, NotFound, Unavailable, Unprocessable
 from kbcore.language.analyzer import ANALYZERS
-from kbcore.metadata import documents, evaluations, generations, golden_sets, jobs, publications
+from kbcore.metadata import documents, evaluations, generations, jobs, publications
 from kbcore.metadata.generations import FOLLOWING, Generation, GenerationState, NewGeneration
+from services.evaluation.gate import require_judgeable
+from services.evaluation.golden_sets import known_set
 from services.library.access import visible_space
 from services.library.revise import reparse
 
@@ -172,9 +174,8 @@ def _chunking(
 
 
 def _gate(connection: Connection, order: GateOrder) -> dict[str, object]:
-    golden_set = golden_sets.get(connection, order.golden_set)
-    if golden_set is None:
-        raise NotFound("golden_set")
+    golden_set = known_set(connection, order.golden_set)
+    require_judgeable(golden_set)
     return {"golden_set_id": golden_set.id, "set": golden_set.name} | {
         "min_ndcg": order.min_ndcg, "max_drop": order.max_drop,
     }  # fmt: skip

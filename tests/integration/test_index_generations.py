@@ -9,6 +9,7 @@ from ingestion.index.promote import PromoteStep, promote
 from ingestion.publish import Publisher, PublishStep
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import VersionState
+from kbcore.domain.evaluation import GoldenQuestion
 from kbcore.domain.job import JobKind, JobState
 from kbcore.embedding.truncated import TruncatedEmbedder
 from kbcore.errors import Conflict, NotFound, Unavailable, Unprocessable
@@ -272,7 +273,12 @@ def test_a_wiped_vector_store_is_rebuilt_from_sql_every_index_of_it(indexes: Ind
 def test_the_gate_decides(indexes: Indexes) -> None:
     indexes.write(LONG)
     with indexes.platform.database.begin() as connection:
-        golden_sets.insert_set(connection, name="faq", questions=[], created_by="admin")
+        questions = [GoldenQuestion(str(number), "?", "admin", ("d",)) for number in range(5)]
+        golden_sets.insert_set(connection, name="faq", questions=questions, created_by="admin")
+        golden_sets.insert_set(connection, name="few", questions=questions[:4], created_by="admin")
+    with pytest.raises(Unprocessable) as few:
+        indexes.order(gate=GateOrder("few", None, 0.02))
+    assert few.value.code == "golden_set_too_small"
     built = indexes.build(gate=GateOrder("faq", None, 0.02))
     with pytest.raises(Conflict) as pending:
         indexes.promote(built.id)

@@ -148,6 +148,7 @@ function newTurn(question, past) {
       status.hidden = true;
       draw();
       if (done.abstained) markUnknown(article, searched);
+      if (done.incomplete?.length) article.append(element("p", { class: "hint" }, words("incomplete", { spaces: done.incomplete.join("、") })));
       article.setAttribute("aria-busy", "false");
       announce(done.abstained ? words("abstained") : words("answered", { n: citations.length }));
     },

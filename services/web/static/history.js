@@ -66,7 +66,7 @@ async function open(item, turns, error) {
 
 function turnShown(turn) {
   const answer = turn.answer === null
-    ? element("p", { class: "hint" }, words("withheld"))
+    ? element("p", { class: "hint" }, words(turn.reason === "erased" ? "answer_erased" : "withheld"))
     : element("div", { class: "answer" }, ...withMarkers(turn.answer, turn.citations));
   return element(
     "article", { class: turn.abstained && turn.answer !== null ? "turn unknown" : "turn" },
