@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable
 
 import structlog
+from sqlalchemy import Connection
 
 from ingestion.tasks import Workbench
-from kbcore.domain.job import JobKind
+from kbcore.domain.job import JobKind, JobState
 from kbcore.errors import Unavailable
 from kbcore.metadata import generations, jobs, retention
 
@@ -57,9 +58,8 @@ class Housekeeper:
                 else:
                     lost = jobs.overtaken(connection, by_s=_OVERTAKEN_BY_S, limit=_RESEND_LIMIT)
                 busy = jobs.busy(connection)
-                if generations.behind(connection):
-                    jobs.insert_once(connection, JobKind.FOLLOW, created_by="system")
-        for job_id in dict.fromkeys([*expired, *lost]):
+                following = _order_following(connection)
+        for job_id in dict.fromkeys([*expired, *lost, *following]):
             platform.queue.send(job_id)
         if expired or lost:
             log.info("sent lost jobs again", expired=len(expired), lost=len(lost))
@@ -77,6 +77,15 @@ class Housekeeper:
                 ordered = retention.order_due(connection)
         for job_id in ordered:
             platform.queue.send(job_id)
+
+
+def _order_following(connection: Connection) -> list[str]:
+    """A job for the generations that are behind the live one, unless one is at it."""
+    if not generations.behind(connection):
+        return []
+    under_way = (JobState.QUEUED, JobState.RUNNING)
+    ordered = jobs.insert_once(connection, JobKind.FOLLOW, created_by="system", unless=under_way)
+    return [] if ordered is None else [ordered]
 
 
 class Repeated(threading.Thread):

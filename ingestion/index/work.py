@@ -87,10 +87,17 @@ class IndexWork:
     def _follow(self, progress: Progress) -> None:
         with self._platform.database.begin() as connection:
             following = generations.following(connection)
+        unavailable: Unavailable | None = None
         for generation in following:
-            with self._alone(generation) as present:
-                if present.state in generations.FOLLOWING:
-                    Builder(self._platform, present, progress).catch_up()
+            try:
+                with self._alone(generation) as present:
+                    if present.state in generations.FOLLOWING:
+                        Builder(self._platform, present, progress).catch_up()
+            except Unavailable as error:  # its model is not configured any more, say: the others follow all the same
+                log.warning("an index can't follow now", index=generation.id, detail=error.detail)
+                unavailable = error
+        if unavailable is not None:
+            raise unavailable
 
     def _drop(self, generation: Generation, progress: Progress) -> None:
         """The row says `dropped` already, so no search begins there; those that had begun get the time to end."""

@@ -57,11 +57,14 @@ def insert(
     return job_id
 
 
-def insert_once(connection: Connection, kind: JobKind, *, created_by: str) -> None:
-    """Queue a job of this kind unless one is waiting; the sweeper sends it."""
-    waiting = sa.exists().where(jobs.c.kind == kind, jobs.c.state == JobState.QUEUED)
-    if not connection.execute(sa.select(waiting)).scalar_one():
-        insert(connection, kind, created_by=created_by)
+def insert_once(
+    connection: Connection, kind: JobKind, *, created_by: str, unless: Collection[JobState] = (JobState.QUEUED,)
+) -> str | None:
+    """Queue a job of this kind unless there is one in one of these states; its id, None if there is."""
+    there = sa.exists().where(jobs.c.kind == kind, jobs.c.state.in_(unless))
+    if connection.execute(sa.select(there)).scalar_one():
+        return None
+    return insert(connection, kind, created_by=created_by)
 
 
 def delivered(kind: JobKind) -> bool:

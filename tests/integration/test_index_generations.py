@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from ingestion.index.promote import PromoteStep, promote
 from ingestion.publish import Publisher, PublishStep
+from ingestion.schedule import Housekeeper
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import VersionState
 from kbcore.domain.evaluation import GoldenQuestion
@@ -329,3 +330,24 @@ def test_reading_the_bytes_again_comes_into_both_indexes(indexes: Indexes) -> No
     assert "Rule 2" in indexes.history(built, document)[2]
     with indexes.platform.database.begin() as connection:
         assert order_reparse(connection, ADMIN, ()) == []
+
+
+def test_housekeeping_orders_the_following_once(indexes: Indexes) -> None:
+    document = indexes.write(LONG)
+    built = indexes.build(max_tokens=64, min_tokens=0)
+    housekeeper = Housekeeper(indexes.works.bench)
+    housekeeper.sweep()
+    assert follow_jobs(indexes) == []
+    indexes.write(edited(1, "asks"), document)
+    housekeeper.sweep()
+    housekeeper.sweep()
+    (job,) = follow_jobs(indexes)
+    indexes.works.bench.run(job)
+    assert indexes.history(built, document) == indexes.history(indexes.works.generation, document)
+    housekeeper.sweep()
+    assert follow_jobs(indexes) == [job]
+
+
+def follow_jobs(indexes: Indexes) -> list[str]:
+    with indexes.platform.database.begin() as connection:
+        return [job.id for job in jobs.list_of(connection, limit=100) if job.kind is JobKind.FOLLOW]
