@@ -68,14 +68,23 @@ class Client:
         request = self._http.build_request(method, path, json=body, params=query, timeout=timeout_s)
         return self._send(request)
 
-    def search(self, query: str, *, top_k: int, mode: str, spaces: list[str] | None) -> SearchResult:
-        """`POST /v1/search`."""
-        body = {"query": query, "top_k": top_k, "mode": mode, "spaces": spaces}
+    def search(
+        self, query: str, *, top_k: int, mode: str, spaces: list[str] | None, moment: Mapping[str, str] | None = None
+    ) -> SearchResult:
+        """`POST /v1/search`; `moment` holds `as_of` and `effective_at`, where they are given."""
+        body = {"query": query, "top_k": top_k, "mode": mode, "spaces": spaces, **(moment or {})}
         return SearchResult.model_validate(self.call("POST", "/v1/search", body=body))
 
-    def ask(self, question: str, *, spaces: list[str] | None = None, conversation_id: str | None = None) -> Answer:
-        """`POST /v1/ask`, the whole answer at once."""
-        body: dict[str, object] = {"question": question}
+    def ask(
+        self,
+        question: str,
+        *,
+        spaces: list[str] | None = None,
+        conversation_id: str | None = None,
+        moment: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """`POST /v1/ask`, the whole answer at once; `moment` as in `search`."""
+        body: dict[str, object] = {"question": question, **(moment or {})}
         if spaces:
             body["spaces"] = spaces
         if conversation_id:

@@ -23,9 +23,22 @@ DocumentArgument = Annotated[
 SpaceOfDocumentOption = Annotated[
     str | None, typer.Option("--space", "-s", metavar="SPACE", help="The space in which DOC is an external id.")
 ]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(metavar="MOMENT", help="A time, snapshot:NAME or epoch:N: the documents as they were then."),
+]
+EffectiveOption = Annotated[
+    str | None, typer.Option(metavar="TIME", help="What was, or will be, in force then (2025-06-01T00:00:00+08:00).")
+]
 SpacesOption = Annotated[
     list[str] | None, typer.Option("--space", "-s", metavar="SPACE", help="Only this space; may be repeated.")
 ]
+
+
+def moment_of(as_of: str | None, effective_at: str | None) -> dict[str, str]:
+    """The two options as the API takes them."""
+    given = {"as_of": as_of, "effective_at": effective_at}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def address(settings: Settings) -> str:

@@ -8,11 +8,13 @@ from services.cli.responses import Answer, Citation, Hit, Job, Source
 from services.cli.wrap import Wrapped
 
 
-def place(title: str, version: int, source: Source) -> Text:
-    """`差旅报销制度 · v2 · 第二章 住宿标准 · p. 3`."""
+def place(title: str, version: int, source: Source, *, current: bool = True) -> Text:
+    """`差旅报销制度 · v2 · 第二章 住宿标准 · p. 3`, and whether it is not what readers see now."""
     parts = [f"v{version}", *([" › ".join(source.heading)] if source.heading else [])]
     if source.page is not None:
         parts.append(f"p. {source.page}")
+    if not current:
+        parts.append("not the present version")
     return Text.assemble((title, "bold"), (" · " + " · ".join(parts), "dim"))
 
 
@@ -24,7 +26,10 @@ def answer_view(answer: Answer) -> RenderableType:
 
 def citation_view(citation: Citation) -> RenderableType:
     """One source: marker, place, quote."""
-    head = Text.assemble((f"{citation.marker} ", "cyan"), place(citation.title, citation.version, citation.source))
+    head = Text.assemble(
+        (f"{citation.marker} ", "cyan"),
+        place(citation.title, citation.version, citation.source, current=citation.current),
+    )
     return Padding(
         Group(Wrapped(head), Padding(Wrapped(Text(f"“{citation.quote}”", style="italic")), (0, 0, 0, 4))), (1, 0, 0, 0)
     )
@@ -32,7 +37,7 @@ def citation_view(citation: Citation) -> RenderableType:
 
 def hit_view(number: int, hit: Hit) -> RenderableType:
     """One search result: number, place, space, score, passage."""
-    head = Text.assemble((f"{number}. ", "cyan"), place(hit.title, hit.version, hit.source))
+    head = Text.assemble((f"{number}. ", "cyan"), place(hit.title, hit.version, hit.source, current=hit.current))
     head.append(f" · {hit.space} · {hit.score:.3f}", style="dim")
     return Padding(Group(Wrapped(head), Padding(Wrapped(Text(hit.text)), (0, 0, 0, 3))), (0, 0, 1, 0))
 

@@ -26,6 +26,7 @@ class Hit(_Read):
     text: str
     score: float
     source: Source
+    current: bool = True
 
 
 class SearchResult(_Read):
@@ -44,6 +45,7 @@ class Citation(_Read):
     title: str
     quote: str
     source: Source
+    current: bool = True
 
 
 class Answer(_Read):

@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from services.cli.connect import AsOption, JsonOption, SpacesOption, connect
+from services.cli.connect import (
+    AsOfOption,
+    AsOption,
+    EffectiveOption,
+    JsonOption,
+    SpacesOption,
+    connect,
+    moment_of,
+)
 from services.cli.render import hit_view
 
 
@@ -23,12 +31,16 @@ def command(
     space: SpacesOption = None,
     top_k: Annotated[int, typer.Option("--top-k", "-k", min=1, help="How many passages.")] = 5,
     mode: Annotated[Mode, typer.Option(help="Both legs, vectors only, or keywords only.")] = Mode.HYBRID,
+    as_of: AsOfOption = None,
+    effective_at: EffectiveOption = None,
     person: AsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find passages that you may read."""
     with connect(person) as client:
-        found = client.search(query, top_k=top_k, mode=mode.value, spaces=space or None)
+        found = client.search(
+            query, top_k=top_k, mode=mode.value, spaces=space or None, moment=moment_of(as_of, effective_at)
+        )
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
         return

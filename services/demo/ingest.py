@@ -32,16 +32,17 @@ def _items(company: Manifest, known: dict[tuple[str, str | None], int], number: 
         is_last = number == len(document.files) - 1
         # An older version would come back as the newest one if it were sent again.
         if number < len(document.files) and (is_last or published <= number):
-            yield _item(document, document.files[number])
+            yield _item(document, number)
 
 
-def _item(document: SampleDocument, file: str) -> Item:
+def _item(document: SampleDocument, number: int) -> Item:
     fields = {
         "external_id": document.external_id,
         "title": document.title,
         "classification": document.classification,
         "tags": ",".join(document.tags),
     }
-    if document.effective_from is not None:
-        fields["effective_from"] = document.effective_from.isoformat()
+    if document.effective_from:
+        fields["effective_from"] = document.effective_from[number].isoformat()
+    file = document.files[number]
     return Item(SAMPLES / file, file, document.space, fields)

@@ -39,7 +39,10 @@ class SamplePerson(_Entry):
 
 
 class SampleDocument(_Entry):
-    """A document; `files` are its versions, oldest first. `broken` ones end as failed, to show how that looks."""
+    """A document; `files` are its versions, oldest first, in force from `effective_from` (one for each, or none).
+
+    `broken` ones end as failed, to show how that looks.
+    """
 
     external_id: str
     space: str
@@ -47,7 +50,7 @@ class SampleDocument(_Entry):
     files: tuple[str, ...] = Field(min_length=1)
     classification: str
     tags: tuple[str, ...] = ()
-    effective_from: datetime | None = None
+    effective_from: tuple[datetime, ...] = ()
     broken: bool = False
 
 
