@@ -14,12 +14,12 @@ from kbcore.metadata.tables import metadata
 _LOCK = 0x5A484D4947  # "ZHMIG"
 
 
-def upgrade(database: Database) -> None:
-    """Apply every missing migration, in one transaction each. Does nothing on a database that is up to date."""
+def upgrade(database: Database, revision: str = "head") -> None:
+    """Apply every missing migration up to `revision`, in one transaction each; does nothing if there is none."""
     with database.lock(_LOCK), database.engine.connect() as connection:
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
         connection.commit()
 
 
