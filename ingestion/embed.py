@@ -23,9 +23,23 @@ def text_hash(embedded_text: str) -> bytes:
     return hashlib.sha256(embedded_text.encode("utf-8", "surrogatepass")).digest()
 
 
-def remembered_counts(
-    count_tokens: Callable[[Sequence[str]], list[int]], indexed: Mapping[bytes, IndexedText]
-) -> Callable[[Sequence[str]], list[int]]:
+TokenCounts = Callable[[Sequence[str]], list[int]]
+"""`Embedder.count_tokens`, or something that answers the same."""
+
+
+def counted_once(count_tokens: TokenCounts) -> TokenCounts:
+    """`count_tokens`, which counts no text twice: for texts that have passages in common."""
+    known: dict[str, int] = {}
+
+    def counts(texts: Sequence[str]) -> list[int]:
+        fresh = [text for text in dict.fromkeys(texts) if text not in known]
+        known.update(zip(fresh, count_tokens(fresh), strict=True))
+        return [known[text] for text in texts]
+
+    return counts
+
+
+def remembered_counts(count_tokens: TokenCounts, indexed: Mapping[bytes, IndexedText]) -> TokenCounts:
     """`count_tokens`, which counts only texts that were not counted when they were indexed."""
 
     def counts(texts: Sequence[str]) -> list[int]:

@@ -130,8 +130,8 @@ class Publisher:
 
     def flush(self) -> None:
         """Seal the rows written since the last flush; called when there is nothing else to do."""
-        while self._unflushed:
-            collection, _ = self._unflushed.popitem()
+        for collection in list(self._unflushed):
+            self._unflushed.pop(collection, None)
             self._platform.vectors.flush(collection)
 
     def _send_back(self, connection: Connection, live: Generation) -> datetime:

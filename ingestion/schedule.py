@@ -6,7 +6,9 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy import Connection
 
+from ingestion.index.work import knows_model
 from ingestion.tasks import Workbench
+from kbcore.bootstrap import Platform
 from kbcore.domain.job import JobKind, JobState
 from kbcore.errors import Unavailable
 from kbcore.metadata import generations, jobs, retention
@@ -58,7 +60,7 @@ class Housekeeper:
                 else:
                     lost = jobs.overtaken(connection, by_s=_OVERTAKEN_BY_S, limit=_RESEND_LIMIT)
                 busy = jobs.busy(connection)
-                following = _order_following(connection)
+                following = _order_following(platform, connection)
         for job_id in dict.fromkeys([*expired, *lost, *following]):
             platform.queue.send(job_id)
         if expired or lost:
@@ -79,9 +81,9 @@ class Housekeeper:
             platform.queue.send(job_id)
 
 
-def _order_following(connection: Connection) -> list[str]:
+def _order_following(platform: Platform, connection: Connection) -> list[str]:
     """A job for the generations that are behind the live one, unless one is at it."""
-    if not generations.behind(connection):
+    if not any(knows_model(platform, generation) for generation in generations.behind(connection)):
         return []
     under_way = (JobState.QUEUED, JobState.RUNNING)
     ordered = jobs.insert_once(connection, JobKind.FOLLOW, created_by="system", unless=under_way)

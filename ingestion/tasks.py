@@ -88,6 +88,8 @@ class Workbench:
     def _run(self, job: Job) -> None:
         settings = self.platform.settings.worker
         try:
+            if job.cancel_requested:
+                raise ItemSkipped(CANCELLED, "cancelled on request")
             if job.attempts > settings.max_attempts:
                 raise ItemFailed("worker_lost", f"the worker died {settings.max_attempts} times at stage {job.stage}")
             self._do(job)
@@ -169,7 +171,9 @@ class Workbench:
                 JobState.CANCELLED if reason.code == CANCELLED else (JobState.SUCCEEDED if skipped else JobState.FAILED)
             )
             jobs.finish(connection, [job.id], ended, stage="skipped" if skipped else "failed", reason=reason)
-        self._index.ended(job, skipped=skipped)
+            given_up = self._index.give_up(connection, job, skipped=skipped)
+        if given_up is not None:
+            self._index.remove(given_up)
 
     def _stage_of(self, job: Job) -> str:
         with self.platform.database.begin() as connection:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from ingestion.chunk.chunker import chunk
-from ingestion.embed import embed_missing
+from ingestion.embed import TokenCounts, counted_once, embed_missing
 from ingestion.index.project import PublishedVersion, project
 from ingestion.index.write import Prepared, write
 from kbcore.bootstrap import Platform
@@ -26,6 +26,7 @@ Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total) between batches; raises when the work shall stop."""
 
 _DOCUMENTS_AT_A_TIME = 100
+_ROUNDS = 3
 _ROWS_AT_A_TIME = 256
 """Passages that are embedded together, those of like length side by side, and written in one go."""
 
@@ -56,8 +57,11 @@ class Builder:
             generations.update(connection, self._generation.id, cursor=None)
 
     def catch_up(self, held: Connection | None = None) -> None:
-        """Take over what was published since. With the publish lock `held`, it is up to date until that is freed."""
-        while True:
+        """Take over what was published since. With the publish lock `held`, it is up to date until that is freed.
+
+        Without it, some publications may be left: where much is published, catching up would have no end.
+        """
+        for _ in range(_ROUNDS):
             through = self._present().built_through
             if through is None:
                 raise NotFound("index")
@@ -81,11 +85,13 @@ class Builder:
     def _prepared(self, document_ids: Iterable[str]) -> Iterator[list[Prepared]]:
         """What the documents shall be, in groups of some hundred rows."""
         group: list[Prepared] = []
+        rows = 0
         for document_id in document_ids:
             group.append(self._prepare(document_id))
-            if sum(len(each.projection.rows) for each in group) >= _ROWS_AT_A_TIME:
+            rows += len(group[-1].projection.rows)
+            if rows >= _ROWS_AT_A_TIME or len(group) >= _DOCUMENTS_AT_A_TIME:
                 yield group
-                group = []
+                group, rows = [], 0
         if group:
             yield group
 
@@ -96,19 +102,25 @@ class Builder:
         if document is None:
             return Prepared(document_id, frozenset(), project(document_id, ()))
         settings = self._generation.chunking_of(document.space_id)
+        counts = counted_once(self._embedder.count_tokens)  # versions of a document have most of their text in common
         cut = [
             PublishedVersion(
-                version.number, version.valid_from or 0, version.valid_to or 0, self._chunk(version, stored, settings)
+                version.number,
+                version.valid_from or 0,
+                version.valid_to or 0,
+                self._chunk(version, stored, settings, counts),
             )
             for version, stored in published
         ]
         return Prepared(document_id, frozenset(each.number for each in cut), project(document_id, cut))
 
-    def _chunk(self, version: Version, stored: StoredText, settings: Mapping[str, int]) -> list[Chunk]:
+    def _chunk(
+        self, version: Version, stored: StoredText, settings: Mapping[str, int], counts: TokenCounts
+    ) -> list[Chunk]:
         return chunk(
             stored,
             title=version.title,
-            count_tokens=self._embedder.count_tokens,
+            count_tokens=counts,
             max_tokens=settings["max_tokens"],
             min_tokens=settings["min_tokens"],
         )
@@ -119,7 +131,8 @@ class Builder:
         chunks = [row.chunk for each in group for row in each.projection.rows]
 
         def hold(connection: Connection) -> None:
-            if not documents.hold_unerased(connection, [each.document_id for each in group]):
+            written = [each.document_id for each in group if each.projection.rows]
+            if not documents.hold_unerased(connection, written):
                 raise Unavailable("a document was erased while it was indexed; the work is begun again without it")
 
         for _ in embed_missing(self._platform.database, self._embedder, chunks, batch_size=batch, hold=hold):

@@ -25,7 +25,7 @@ from kbcore.errors import ItemFailed
 from kbcore.metadata import chunks as chunk_rows
 from kbcore.metadata import evaluations, generations, index_rows, publications
 from kbcore.metadata.database import PUBLISH_LOCK
-from kbcore.metadata.generations import FOLLOWING, Generation
+from kbcore.metadata.generations import FOLLOWING, Generation, GenerationState
 
 log = structlog.get_logger(__name__)
 
@@ -54,8 +54,11 @@ def promote(
     reached: Callable[[PromoteStep], None] = _nothing,
 ) -> None:
     """Make `generation` the live one; does nothing if it is already. Raises `ItemFailed` (`not_promotable`)."""
-    if _is_live(platform, generation):
+    state = _state(platform, generation)
+    if state is GenerationState.LIVE:
         return
+    if state not in FOLLOWING:
+        raise _not_promotable()
     builder = Builder(platform, generation, progress)
     builder.catch_up()
     platform.vectors.load(generation.collection)
@@ -74,10 +77,14 @@ def promote(
     log.info("switched the live index", before=old.collection, now=generation.collection)
 
 
-def _is_live(platform: Platform, generation: Generation) -> bool:
+def _state(platform: Platform, generation: Generation) -> GenerationState | None:
     with platform.database.begin() as connection:
-        live = generations.live(connection)
-    return live is not None and live.id == generation.id
+        present = generations.get(connection, generation.id)
+    return None if present is None else present.state
+
+
+def _not_promotable() -> ItemFailed:
+    return ItemFailed("not_promotable", "only an index that is ready, or was live before, can go live")
 
 
 def _verify(platform: Platform, generation: Generation, connection: Connection) -> None:
@@ -89,9 +96,9 @@ def _verify(platform: Platform, generation: Generation, connection: Connection) 
 
 def _switch(connection: Connection, old: Generation, new: Generation) -> None:
     with connection.begin():
-        present = generations.get(connection, new.id)
+        present = generations.lock(connection, new.id)
         if present is None or present.state not in FOLLOWING:
-            raise ItemFailed("not_promotable", "only an index that is ready, or was live before, can go live")
+            raise _not_promotable()
         judged = evaluations.latest_gate_of(connection, new.id)
         if present.gate is not None and present.live_at is None and not (judged and judged.passed):
             raise ItemFailed("not_promotable", "the index has not passed its gate")

@@ -4,13 +4,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from threading import BoundedSemaphore
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from ingestion.index.build import Builder, Progress
 from ingestion.index.promote import promote
-from ingestion.index.reconcile import reconcile
+from ingestion.index.reconcile import counts_agree, reconcile
 from ingestion.publish import Publisher
 from kbcore.bootstrap import Platform
 from kbcore.domain.job import Job, JobKind
@@ -31,16 +33,20 @@ class IndexWork:
     def __init__(self, platform: Platform, publisher: Publisher) -> None:
         self._platform = platform
         self._publisher = publisher
+        self._places = BoundedSemaphore(max(1, platform.settings.worker.concurrency - 1))
 
     def run(self, job: Job, progress: Progress) -> None:
         """Do a job of one of these kinds. Raises `ItemFailed`, `Unavailable`, and what `progress` raises."""
         match job.kind:
             case JobKind.REINDEX:
-                self._build(self._subject(job), progress)
+                with self._long_work():
+                    self._build(self._subject(job), progress)
             case JobKind.FOLLOW:
-                self._follow(progress)
+                with self._long_work():
+                    self._follow(progress)
             case JobKind.PROMOTE:
                 with self._alone(self._subject(job)) as generation:
+                    require_model(self._platform, generation)
                     promote(self._platform, self._publisher, generation, progress)
             case JobKind.DROP:
                 self._drop(self._subject(job), progress)
@@ -49,55 +55,72 @@ class IndexWork:
             case _:
                 raise ItemFailed("internal_error", f"no worker does jobs of the kind {job.kind}")
 
-    def ended(self, job: Job, *, skipped: bool) -> None:
-        """A build that was cancelled or has failed leaves nothing behind but its row."""
-        if job.kind is not JobKind.REINDEX:
-            return
-        generation = self._subject(job)
+    def give_up(self, connection: Connection, job: Job, *, skipped: bool) -> Generation | None:
+        """Say of a build that is ending without success that its generation ends too; what is then to be removed."""
+        if job.kind is not JobKind.REINDEX or job.subject is None:
+            return None
         state = GenerationState.CANCELLED if skipped else GenerationState.FAILED
+        if not generations.move(connection, int(job.subject), (GenerationState.BUILDING,), state):
+            return None
+        return generations.get(connection, int(job.subject))
+
+    def remove(self, generation: Generation) -> None:
+        """Take a generation's rows out of Milvus and SQL; what is left if this fails goes with a repetition or a drop."""
+        self._platform.vectors.drop(generation.collection)
         with self._platform.database.begin() as connection:
-            moved = generations.move(connection, generation.id, (GenerationState.BUILDING,), state)
-        if moved:
-            self._remove(generation)
+            generations.forget_rows(connection, generation.id)
 
     def _build(self, generation: Generation, progress: Progress) -> None:
-        with self._platform.database.begin() as connection:
-            again = (GenerationState.CANCELLED, GenerationState.FAILED)
-            through = publications.current_epoch(connection)
-            generations.move(
-                connection, generation.id, again, GenerationState.BUILDING, cursor=0, built_through=through
-            )
+        self._begin_again(generation)
         with self._alone(generation) as present:
             if present.state is not GenerationState.BUILDING:
                 return
             if present.cursor == 0:  # nothing is built yet, so what stands there is of another life
-                self._platform.vectors.drop(present.collection)
+                self.remove(present)
             self._platform.vectors.create(present.collection, present.dimension)
-            builder = Builder(self._platform, present, progress)
+            builder = self._builder(present, progress)
             builder.first_pass()
             builder.catch_up()
+            if not counts_agree(self._platform, present):
+                reconcile(self._platform, present)
             self._platform.vectors.flush(present.collection)
             self._platform.vectors.load(present.collection)
+            self._finish_building(present)
+
+    def _begin_again(self, generation: Generation) -> None:
+        """A repeated job builds a generation that was given up from the start."""
+        given_up = (GenerationState.CANCELLED, GenerationState.FAILED)
+        try:
             with self._platform.database.begin() as connection:
+                through = publications.current_epoch(connection)
                 generations.move(
-                    connection, present.id, (GenerationState.BUILDING,), GenerationState.READY, ready_at=_now()
+                    connection, generation.id, given_up, GenerationState.BUILDING, cursor=0, built_through=through
                 )
-                _start_gate(connection, present)
+        except IntegrityError:
+            raise ItemFailed("reindex_running", "another index is being built; repeat this when it is done") from None
+
+    def _finish_building(self, generation: Generation) -> None:
+        building = (GenerationState.BUILDING,)
+        with self._platform.database.begin() as connection:
+            ready = generations.move(connection, generation.id, building, GenerationState.READY, ready_at=_now())
+        if ready:
+            with self._platform.database.begin() as connection:
+                _start_gate(connection, generation)
+
+    def _builder(self, generation: Generation, progress: Progress) -> Builder:
+        """Raises `ItemFailed` (`embedding_mismatch`) if the model is not configured: waiting would not help."""
+        require_model(self._platform, generation)
+        return Builder(self._platform, generation, progress)
 
     def _follow(self, progress: Progress) -> None:
         with self._platform.database.begin() as connection:
             following = generations.following(connection)
-        unavailable: Unavailable | None = None
         for generation in following:
-            try:
-                with self._alone(generation) as present:
-                    if present.state in generations.FOLLOWING:
-                        Builder(self._platform, present, progress).catch_up()
-            except Unavailable as error:  # its model is not configured any more, say: the others follow all the same
-                log.warning("an index can't follow now", index=generation.id, detail=error.detail)
-                unavailable = error
-        if unavailable is not None:
-            raise unavailable
+            if not knows_model(self._platform, generation):
+                continue
+            with self._alone(generation) as present:
+                if present.state in generations.FOLLOWING:
+                    Builder(self._platform, present, progress).catch_up()
 
     def _drop(self, generation: Generation, progress: Progress) -> None:
         """The row says `dropped` already, so no search begins there; those that had begun get the time to end."""
@@ -105,13 +128,10 @@ class IndexWork:
         while (datetime.now(UTC) - since).total_seconds() < _LAST_SEARCHES_S:
             progress("wait", 0, 1)
             time.sleep(0.2)
-        with self._alone(generation):
-            self._remove(generation)
-
-    def _remove(self, generation: Generation) -> None:
-        self._platform.vectors.drop(generation.collection)
-        with self._platform.database.begin() as connection:
-            generations.forget_rows(connection, generation.id)
+        with self._alone(generation) as present:
+            if present.state is not GenerationState.DROPPED:
+                raise ItemFailed("index_live", f"the index {generation.collection} is {present.state}; it stays")
+            self.remove(present)
 
     def _reconcile(self, job: Job) -> None:
         """One generation, or every one that is kept; makes collections that are gone again."""
@@ -130,6 +150,16 @@ class IndexWork:
         return generation
 
     @contextmanager
+    def _long_work(self) -> Iterator[None]:
+        """Leave one of the worker's threads to documents. Raises `Unavailable` if all the others are building."""
+        if not self._places.acquire(blocking=False):
+            raise Unavailable("this worker builds another index already")
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    @contextmanager
     def _alone(self, generation: Generation) -> Iterator[Generation]:
         """Be the only one who works on a generation; yields it as it is then. Raises `Unavailable` if another does."""
         with self._platform.database.lock(_LOCK | generation.id, wait=False) as connection:
@@ -140,6 +170,25 @@ class IndexWork:
             if present is None or present.state not in (*KEPT, GenerationState.DROPPED):
                 raise ItemFailed("index_gone", f"the index {generation.collection} is {generation.state}")
             yield present
+
+
+def knows_model(platform: Platform, generation: Generation) -> bool:
+    """Whether the embedding model of a generation is configured here."""
+    try:
+        platform.embedder_for(generation.embedding)
+    except Unavailable as error:
+        if error.code != "embedding_mismatch":
+            raise
+        return False
+    return True
+
+
+def require_model(platform: Platform, generation: Generation) -> None:
+    """Raises `ItemFailed` (`embedding_mismatch`) if a generation's model is not configured: waiting would not help."""
+    if not knows_model(platform, generation):
+        raise ItemFailed(
+            "embedding_mismatch", f"no setting names the embedding model {generation.embedding} of this index any more"
+        )
 
 
 def _start_gate(connection: Connection, generation: Generation) -> None:

@@ -41,6 +41,7 @@ def write(
     """
     ids = [each.document_id for each in group]
     with connection.begin():
+        _require_being_written(connection, generation)
         readable = generation_rows.readable_versions(connection, ids)
         sound = [each for each in group if each.versions <= readable[each.document_id]]
         if any(readable[each.document_id] and each not in sound for each in group):
@@ -60,6 +61,7 @@ def write(
     if gone:
         platform.vectors.delete(generation.collection, gone)
     with connection.begin():
+        _require_being_written(connection, generation)
         generation_rows.replace(
             connection,
             generation.id,
@@ -75,6 +77,13 @@ def write(
         publications.count_terms(connection, generation.id, delta, rows=now.total() - was.total())
         if cursor is not None:
             generations.update(connection, generation.id, cursor=cursor)
+
+
+def _require_being_written(connection: Connection, generation: Generation) -> None:
+    """Whoever lost its lock on a generation must not write it: it may be the live one by now."""
+    present = generations.lock(connection, generation.id, shared=True)
+    if present is None or present.state not in generations.BEING_WRITTEN:
+        raise Unavailable(f"the index {generation.collection} went live or was dropped while it was written")
 
 
 def _rows(generation: Generation, group: Sequence[Prepared], known: dict[bytes, bytes]) -> list[BuiltRow]:

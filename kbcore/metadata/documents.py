@@ -158,8 +158,9 @@ def hold_unerased(connection: Connection, document_ids: Collection[str]) -> bool
 
     For whoever is about to write something that was made from their text.
     """
-    query = sa.select(documents.c.erased_at).where(documents.c.id.in_(document_ids)).order_by(documents.c.id)
-    found = connection.execute(query.with_for_update(read=True)).scalars().all()
+    chosen = documents.c.id == sa.any_(sa.bindparam("ids"))
+    query = sa.select(documents.c.erased_at).where(chosen).order_by(documents.c.id).with_for_update(read=True)
+    found = connection.execute(query, {"ids": list(document_ids)}).scalars().all()
     return all(erased_at is None for erased_at in found)
 
 

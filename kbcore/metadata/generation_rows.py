@@ -28,6 +28,13 @@ _READABLE_VERSIONS = sa.text("""
 """)
 
 
+_FORGET_PLACES = sa.text("""
+    DELETE FROM version_chunks p USING versions v
+    WHERE p.generation_id = :generation AND p.document_id = ANY(:documents)
+        AND v.document_id = p.document_id AND v.number = p.version AND v.valid_from IS NOT NULL
+""")
+
+
 @dataclass(frozen=True, slots=True)
 class BuiltRow:
     """A row to keep in SQL; `terms` are packed keyword weights."""
@@ -82,11 +89,14 @@ def readable_versions(connection: Connection, document_ids: Collection[str]) -> 
 
 
 def present(connection: Connection, generation_id: int, document_ids: Collection[str]) -> dict[str, PresentRow]:
-    """The rows of these documents in a generation, by id."""
+    """The published rows of these documents in a generation, by id; what is staged there is not this module's."""
     rows = connection.execute(
         sa.select(chunks.c.id, chunks.c.embedded_hash, chunks.c.valid_from, chunks.c.valid_to, chunks.c.terms).where(
-            chunks.c.generation_id == generation_id, chunks.c.document_id.in_(document_ids)
-        )
+            chunks.c.generation_id == generation_id,
+            chunks.c.document_id == sa.any_(sa.bindparam("documents")),
+            chunks.c.valid_from.is_not(None),
+        ),
+        {"documents": list(document_ids)},
     )
     return {row.id: PresentRow(row.embedded_hash, row.valid_from, row.valid_to, row.terms) for row in rows}
 
@@ -112,11 +122,7 @@ def replace(
     gone: Collection[str],
 ) -> None:
     """Make these the rows and places of these documents: `changed` are written, `gone` removed, the rest stays."""
-    connection.execute(
-        version_chunks.delete().where(
-            version_chunks.c.generation_id == generation_id, version_chunks.c.document_id.in_(document_ids)
-        )
-    )
+    connection.execute(_FORGET_PLACES, {"generation": generation_id, "documents": list(document_ids)})
     stale = [*changed, *gone]
     if stale:
         connection.execute(

@@ -27,6 +27,9 @@ class GenerationState(StrEnum):
 KEPT = (GenerationState.BUILDING, GenerationState.READY, GenerationState.LIVE, GenerationState.RETIRED)
 """States of generations that have a collection."""
 
+BEING_WRITTEN = (GenerationState.BUILDING, GenerationState.READY, GenerationState.RETIRED)
+"""States in which documents' rows may be replaced as a whole: never the live one's."""
+
 FOLLOWING = (GenerationState.READY, GenerationState.RETIRED)
 """States of generations that take over what is published."""
 
@@ -94,6 +97,13 @@ def live(connection: Connection) -> Generation | None:
 def get(connection: Connection, generation_id: int) -> Generation | None:
     """One generation, in whatever state."""
     row = connection.execute(sa.select(*_COLUMNS).where(generations.c.id == generation_id)).one_or_none()
+    return None if row is None else _generation(row)
+
+
+def lock(connection: Connection, generation_id: int, *, shared: bool = False) -> Generation | None:
+    """One generation, whose state can't change until the transaction ends."""
+    query = sa.select(*_COLUMNS).where(generations.c.id == generation_id).with_for_update(read=shared)
+    row = connection.execute(query).one_or_none()
     return None if row is None else _generation(row)
 
 
@@ -169,11 +179,11 @@ def switch_live(connection: Connection, old: Generation, new: Generation, epoch:
     )
 
 
-def behind(connection: Connection) -> bool:
-    """True if a generation that follows the live one has not taken over all that is published."""
+def behind(connection: Connection) -> list[Generation]:
+    """Those that follow the live one and have not taken over all that is published, oldest first."""
     present = sa.select(epoch.c.value).scalar_subquery()
-    query = sa.exists().where(generations.c.state.in_(FOLLOWING), generations.c.built_through < present)
-    return bool(connection.execute(sa.select(query)).scalar_one())
+    query = sa.select(*_COLUMNS).where(generations.c.state.in_(FOLLOWING), generations.c.built_through < present)
+    return [_generation(row) for row in connection.execute(query.order_by(generations.c.id))]
 
 
 def forget_rows(connection: Connection, generation_id: int) -> None:

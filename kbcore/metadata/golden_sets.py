@@ -11,7 +11,7 @@ from kbcore.domain.evaluation import GoldenQuestion, GoldenSet
 from kbcore.domain.ids import new_id
 from kbcore.errors import Conflict
 from kbcore.metadata.access import PRINCIPALS_CTE, READABLE
-from kbcore.metadata.tables import golden_sets
+from kbcore.metadata.tables import generations, golden_sets
 
 _COLUMNS = [golden_sets.c[name] for name in ("id", "name", "questions", "created_by", "created_at")]
 
@@ -102,7 +102,11 @@ def list_of(connection: Connection, *, after: str | None, limit: int) -> list[Go
 
 
 def delete(connection: Connection, set_id: str) -> None:
-    """Remove a set with its evaluations."""
+    """Remove a set with its evaluations. Raises `Conflict` (`golden_set_in_use`) while an index is to pass it."""
+    named = generations.c.gate["golden_set_id"].astext == set_id
+    waiting = sa.exists().where(named, generations.c.state.in_(("building", "ready")))
+    if connection.execute(sa.select(waiting)).scalar_one():
+        raise Conflict("An index that is built, or is ready, has this set for its gate.", code="golden_set_in_use")
     connection.execute(sa.delete(golden_sets).where(golden_sets.c.id == set_id))
 
 

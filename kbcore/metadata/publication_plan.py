@@ -45,11 +45,13 @@ class PublicationPlan:
         return sorted({*self.versions, *self.withdrawn, *self.ended})
 
 
-_READY = sa.text("""
+_READY = sa.text(f"""
     SELECT DISTINCT ON (v.document_id) v.document_id, v.number, v.effective_from, v.effective_to
     FROM versions v JOIN documents d ON d.id = v.document_id
     WHERE v.state = 'staged' AND v.staged_in = :generation AND d.deleted_at IS NULL AND NOT EXISTS (
-        SELECT FROM versions p WHERE p.document_id = v.document_id AND p.number > v.number AND p.valid_from IS NOT NULL)
+        SELECT FROM versions n, versions o
+        WHERE o.document_id = v.document_id AND o.number = v.number AND n.document_id = v.document_id
+            AND n.number > v.number AND n.valid_from IS NOT NULL AND {ENDS})
     ORDER BY v.document_id, v.number LIMIT :limit
 """)
 _WITHDRAWN = sa.text("""
@@ -61,7 +63,7 @@ _WITHDRAWN = sa.text("""
 _ENDED = sa.text(f"""
     SELECT o.document_id, o.number FROM versions o
     JOIN unnest(CAST(:documents AS text[]), CAST(:numbers AS int[])) AS w(document_id, number)
-      ON w.document_id = o.document_id
+      ON w.document_id = o.document_id AND o.number < w.number
     JOIN versions n ON n.document_id = w.document_id AND n.number = w.number
     WHERE o.valid_to = :forever AND {ENDS}
     UNION

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from kbcore.domain.document import FOREVER, VersionState
 from kbcore.domain.job import JobState
 from kbcore.metadata import jobs as job_rows
-from kbcore.metadata.in_force import in_force
+from kbcore.metadata.in_force import ENDS, in_force
 from kbcore.metadata.publication_plan import PublicationPlan
 from kbcore.metadata.tables import chunks, epoch, generations, publications
 
@@ -33,31 +33,35 @@ _LOCK_STAGED = sa.text("""
       ON v.document_id = w.document_id AND v.number = w.number
     WHERE v.state = 'staged' AND v.staged_in = :generation ORDER BY v.document_id FOR UPDATE OF v
 """)
-_SUPERSEDED = sa.text("""
+_SUPERSEDED = sa.text(f"""
     UPDATE versions v SET state = 'skipped', reason_code = 'superseded',
         reason = 'a newer version was published before this one was ready'
     WHERE v.state = 'staged' AND EXISTS (
-        SELECT FROM versions p WHERE p.document_id = v.document_id AND p.number > v.number AND p.valid_from IS NOT NULL)
+        SELECT FROM versions n, versions o
+        WHERE o.document_id = v.document_id AND o.number = v.number AND n.document_id = v.document_id
+            AND n.number > v.number AND n.valid_from IS NOT NULL AND {ENDS})
     RETURNING v.document_id, v.number
 """)
 _UNSTAGED = sa.text("""
     UPDATE versions SET state = 'pending', staged_in = NULL
     WHERE state = 'staged' AND staged_in IS DISTINCT FROM :generation RETURNING document_id, number
 """)
-_DUE = sa.text(f"""
-    SELECT EXISTS (SELECT FROM versions WHERE valid_to = {FOREVER} AND (
-        (effective_from <= now() AND effective_from > :since) OR (effective_to <= now() AND effective_to > :since)))
-""")
+# Two questions, not one with OR: each has an index of its own.
+_PAST_A_DATE = f"""
+    SELECT document_id FROM versions
+    WHERE valid_to = {FOREVER} AND effective_from <= now() AND effective_from > :since
+    UNION ALL
+    SELECT document_id FROM versions
+    WHERE valid_to = {FOREVER} AND effective_to <= now() AND effective_to > :since
+"""
+_DUE = sa.text(f"SELECT EXISTS ({_PAST_A_DATE})")
 _ENTER_FORCE = sa.text(f"""
     UPDATE documents d SET version = COALESCE(f.number, 0), title = COALESCE(f.title, d.title), updated_at = now()
     FROM documents o LEFT JOIN LATERAL (
         {in_force(published=f"v.valid_to = {FOREVER}", at="now()", document="o.id")}
     ) f ON true
     WHERE d.id = o.id AND o.deleted_at IS NULL AND d.version IS DISTINCT FROM COALESCE(f.number, 0)
-      AND o.id IN (
-        SELECT v.document_id FROM versions v WHERE v.valid_to = {FOREVER} AND (
-            (v.effective_from <= now() AND v.effective_from > :since)
-            OR (v.effective_to <= now() AND v.effective_to > :since)))
+      AND o.id IN ({_PAST_A_DATE})
 """)
 
 
@@ -130,15 +134,18 @@ def unstage_others(connection: Connection, generation_id: int) -> list[tuple[str
 
 
 def changed_after(connection: Connection, after: int) -> tuple[int, list[str]]:
-    """The current epoch, and the documents that publications after the epoch `after` changed."""
+    """The current epoch, and the documents that publications after the epoch `after` changed.
+
+    Perhaps a few more: a publication that commits between the two statements is named, and not counted as taken over.
+    """
+    present = current_epoch(connection)
     rows = connection.execute(
         sa.text("""
             SELECT DISTINCT entry->>0 FROM publications, jsonb_array_elements(documents) entry WHERE epoch > :after
         """),
         {"after": after},
     )
-    found = sorted(rows.scalars())
-    return current_epoch(connection), found
+    return present, sorted(rows.scalars())
 
 
 def _require_unchanged(connection: Connection, done: PublicationPlan) -> None:
@@ -152,7 +159,7 @@ def _require_unchanged(connection: Connection, done: PublicationPlan) -> None:
 
 
 def skip_superseded(connection: Connection) -> list[tuple[str, int]]:
-    """End staged versions that are older than a published one; returns (document, number) of each."""
+    """End staged versions that a newer published one would end at once; returns (document, number) of each."""
     return [(row.document_id, row.number) for row in connection.execute(_SUPERSEDED)]
 
 
@@ -167,7 +174,8 @@ def _open_and_close_rows(connection: Connection, generation_id: int, done: Publi
             {"staged": list(done.reused), "kept": list(done.reused.values()), "generation": generation_id},
         )
         connection.execute(
-            chunks.delete().where(chunks.c.generation_id == generation_id, chunks.c.id.in_(list(done.reused)))
+            chunks.delete().where(chunks.c.generation_id == generation_id, chunks.c.id == sa.any_(sa.bindparam("ids"))),
+            {"ids": list(done.reused)},
         )
     _set_rows(connection, generation_id, [row.chunk_id for row in done.added], valid_from=done.epoch, valid_to=FOREVER)
     _set_rows(connection, generation_id, list(done.closed), valid_to=done.epoch)

@@ -184,6 +184,7 @@ versions = sa.Table(
     sa.Index("ix_versions_state", "state"),
     sa.Index("ix_versions_sha256", "sha256"),
     sa.Index("ix_versions_effective", "effective_from", postgresql_where=sa.text(f"valid_to = {FOREVER}")),
+    sa.Index("ix_versions_effective_to", "effective_to", postgresql_where=sa.text(f"valid_to = {FOREVER}")),
 )
 
 # Index generations and chunks
@@ -211,6 +212,7 @@ generations = sa.Table(
     sa.Column("live_at", _time),
     sa.Column("retired_at", _time),
     sa.Index("uq_generations_live", "state", unique=True, postgresql_where=sa.text("state = 'live'")),
+    sa.Index("uq_generations_building", "state", unique=True, postgresql_where=sa.text("state = 'building'")),
 )
 
 # A row here is a row in Milvus. `valid_from` is NULL while staged (embedded, not yet published).

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from kbcore.bootstrap import Platform
 from kbcore.domain.job import JobKind
@@ -39,15 +40,20 @@ class Reindex:
     gate: GateOrder | None = None
 
 
-def order_reparse(connection: Connection, caller: Caller, spaces: Sequence[str] | None) -> list[str]:
-    """Queue reading the bytes of every document (of these spaces) again; returns the jobs.
+def documents_to_reparse(connection: Connection, caller: Caller, spaces: Sequence[str] | None) -> list[str]:
+    """The documents of these spaces, or of all. Raises `NotFound("space")`."""
+    chosen = None if spaces is None else [visible_space(connection, caller, space).space.id for space in spaces]
+    return documents.ids_of(connection, chosen)
+
+
+def order_reparse(connection: Connection, caller: Caller, document_ids: Sequence[str]) -> list[str]:
+    """Queue reading the bytes of these documents again; returns the jobs. Some hundred at a time: each stays locked.
 
     Each becomes a new version if something else is read than before; edits of the text are laid over it. Documents
-    that are being ingested, or were never indexed, are left alone. Raises `NotFound("space")`.
+    that are being ingested, or were never indexed, are left alone.
     """
-    chosen = None if spaces is None else [visible_space(connection, caller, space).space.id for space in spaces]
     ordered: list[str] = []
-    for document_id in documents.ids_of(connection, chosen):
+    for document_id in sorted(document_ids):
         document = documents.lock(connection, document_id)
         if document is None:
             continue
@@ -64,8 +70,6 @@ def order_reindex(connection: Connection, platform: Platform, caller: Caller, wa
     Raises `NotFound` (space, embedding_profile, golden_set), `Conflict` (`reindex_running`), `Unprocessable`.
     """
     live = _live(connection)
-    if any(each.state is GenerationState.BUILDING for each in generations.kept(connection)):
-        raise Conflict("Another index is being built; wait for it, or cancel its job.", code="reindex_running")
     embedder = platform.embedder_for(live.embedding)
     if wanted.embedding is not None:
         embedder = platform.embedder_of_profile(wanted.embedding)
@@ -82,7 +86,12 @@ def order_reindex(connection: Connection, platform: Platform, caller: Caller, wa
         created_by=caller.user_id,
     )
     through = publications.current_epoch(connection)
-    generation = generations.insert_building(connection, platform.settings.milvus.prefix, new, through=through)
+    try:
+        generation = generations.insert_building(connection, platform.settings.milvus.prefix, new, through=through)
+    except IntegrityError:
+        raise Conflict(
+            "Another index is being built; wait for it, or cancel its job.", code="reindex_running"
+        ) from None
     job_id = jobs.insert(connection, JobKind.REINDEX, created_by=caller.user_id, subject=str(generation.id))
     generations.update(connection, generation.id, job_id=job_id)
     return generation.id, job_id
@@ -125,7 +134,8 @@ def order_drop(connection: Connection, caller: Caller, generation_id: int) -> st
     generation = known_index(connection, generation_id)
     if generation.state is GenerationState.LIVE:
         raise Conflict("The live index can't be dropped; promote another one first.", code="index_live")
-    if not generations.move(connection, generation_id, FOLLOWING, GenerationState.DROPPED):
+    droppable = (*FOLLOWING, GenerationState.CANCELLED, GenerationState.FAILED)
+    if not generations.move(connection, generation_id, droppable, GenerationState.DROPPED):
         raise Conflict(f"The index is {generation.state}; cancel its job instead.", code="index_not_ready")
     return jobs.insert(connection, JobKind.DROP, created_by=caller.user_id, subject=str(generation_id))
 

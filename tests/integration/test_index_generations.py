@@ -16,7 +16,7 @@ from kbcore.embedding.truncated import TruncatedEmbedder
 from kbcore.errors import Conflict, NotFound, Unavailable, Unprocessable
 from kbcore.metadata import documents, evaluations, generations, golden_sets, jobs
 from kbcore.metadata.generations import GenerationState
-from services.library.reindex import GateOrder, order_drop, order_reparse, order_rollback
+from services.library.reindex import GateOrder, documents_to_reparse, order_drop, order_reparse, order_rollback
 from tests.integration.reindexing import ADMIN, Indexes, open_indexes
 from tests.integration.test_publish import Killed
 
@@ -320,7 +320,7 @@ def test_reading_the_bytes_again_comes_into_both_indexes(indexes: Indexes) -> No
     live = indexes.works.generation
     number, build = indexes.order()
     with indexes.platform.database.begin() as connection:
-        reparsing = order_reparse(connection, ADMIN, ("s",))
+        reparsing = order_reparse(connection, ADMIN, documents_to_reparse(connection, ADMIN, ("s",)))
     assert len(reparsing) == 1
     for job in (build, *reparsing):
         indexes.works.bench.run(job)
@@ -329,7 +329,7 @@ def test_reading_the_bytes_again_comes_into_both_indexes(indexes: Indexes) -> No
     assert indexes.history(built, document)[2] == indexes.history(live, document)[2]
     assert "Rule 2" in indexes.history(built, document)[2]
     with indexes.platform.database.begin() as connection:
-        assert order_reparse(connection, ADMIN, ()) == []
+        assert documents_to_reparse(connection, ADMIN, ()) == []
 
 
 def test_housekeeping_orders_the_following_once(indexes: Indexes) -> None:

@@ -1,4 +1,4 @@
-"""A database of the version before, with data in it, after the upgrade: all is there, and the new columns are filled."""
+"""A database of the version before, with data in it, after the upgrade: all is there, what is new is filled."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -49,9 +49,9 @@ def read_golden_set(name: str, platform: PlatformDep, _admin: AdminDep) -> Golde
         return GoldenSetWithQuestions.of(known_set(connection, name))
 
 
-@router.delete("/{name}", summary="Remove a golden set", status_code=204, responses=problems(403, 404))
+@router.delete("/{name}", summary="Remove a golden set", status_code=204, responses=problems(403, 404, 409))
 def remove_golden_set(name: str, write: WriteDep, _admin: AdminDep) -> Response:
-    """With its evaluations: a gate that they opened is shut again. Administrators only."""
+    """With its evaluations. Not while an index is to pass it. Administrators only."""
 
     def work(connection: Connection) -> Done:
         golden_sets.delete(connection, known_set(connection, name).id)

@@ -19,6 +19,7 @@ from services.api.schemas.problem import problems
 from services.api.waiting import WaitDep, await_job
 from services.api.writes import Done, WriteDep, send_job
 from services.library.reindex import (
+    documents_to_reparse,
     known_index,
     order_drop,
     order_promotion,
@@ -29,6 +30,9 @@ from services.library.reindex import (
 )
 
 router = APIRouter(tags=["indexes"])
+
+_REPARSED_AT_A_TIME = 200
+"""Documents that are locked together while they are ordered to be read again."""
 
 _LATER: dict[int | str, dict[str, object]] = {
     202: {"model": IndexJob, "description": "Not done within the time that `Prefer: wait=N` allows; follow the job."}
@@ -50,10 +54,18 @@ def reindex(body: ReindexBody, write: WriteDep, platform: PlatformDep, caller: A
 
     def work(connection: Connection) -> Done:
         index_id, job_id = order_reindex(connection, platform, caller, body.order())
-        reparsing = order_reparse(connection, caller, body.spaces) if body.reparse else []
-        return Done(ReindexAccepted(id=index_id, job_id=job_id), status=202, jobs=(job_id, *reparsing))
+        if body.reparse:
+            chosen.extend(documents_to_reparse(connection, caller, body.spaces))
+        return Done(ReindexAccepted(id=index_id, job_id=job_id), status=202, jobs=(job_id,))
 
-    return write.perform(work)
+    chosen: list[str] = []
+    answer = write.perform(work)
+    for start in range(0, len(chosen), _REPARSED_AT_A_TIME):
+        with platform.database.begin() as connection:
+            ordered = order_reparse(connection, caller, chosen[start : start + _REPARSED_AT_A_TIME])
+        for job_id in ordered:
+            send_job(platform, job_id)
+    return answer
 
 
 @router.post(

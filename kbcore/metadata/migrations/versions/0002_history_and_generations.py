@@ -121,6 +121,20 @@ def upgrade() -> None:
         postgresql_where=sa.text("valid_to = 4611686018427387904"),
     )
     op.create_index("ix_chunks_embedded_hash", "chunks", ["embedded_hash"], unique=False)
+    op.create_index(
+        "ix_versions_effective_to",
+        "versions",
+        ["effective_to"],
+        unique=False,
+        postgresql_where=sa.text("valid_to = 4611686018427387904"),
+    )
+    op.create_index(
+        "uq_generations_building",
+        "generations",
+        ["state"],
+        unique=True,
+        postgresql_where=sa.text("state = 'building'"),
+    )
     op.create_index("ix_versions_sha256", "versions", ["sha256"], unique=False)
     op.execute("""
         UPDATE versions v SET tags = d.tags, metadata = d.metadata, effective_from = d.effective_from,
