@@ -51,6 +51,7 @@ def test_no_reader_sees_a_mixture_and_nothing_acknowledged_is_lost(fragile: Prod
         for actor in actors:
             actor.join(timeout=60)
         print(dict(sorted(record.counts.items())))
+        print("\n".join(record.wrong[:6]))
     assert record.wrong == []
     _everything_acknowledged_is_there(fragile, record)
     _the_past_reads_as_recorded(fragile, record)
