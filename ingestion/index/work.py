@@ -65,7 +65,7 @@ class IndexWork:
         return generations.get(connection, int(job.subject))
 
     def remove(self, generation: Generation) -> None:
-        """Take a generation's rows out of Milvus and SQL; what is left if that fails goes with the next try or a drop."""
+        """Take a generation's rows out of Milvus and SQL; if that fails, the next try or a drop does."""
         self._platform.vectors.drop(generation.collection)
         with self._platform.database.begin() as connection:
             generations.forget_rows(connection, generation.id)
