@@ -2,9 +2,9 @@
 
 For some versions at a time:
 1. take the publish lock (one writer of each collection)
-2. choose what is due, and say in SQL that this history has gaps from now on
+2. choose what is due, and empty its texts: that says in SQL that this history has gaps from now on
 3. remove from every kept collection the rows that no remaining version places
-4. remove the same from SQL, with places, texts and vectors that nobody needs
+4. remove the same from SQL, with places and vectors that nobody needs
 5. without the lock: remove the bytes that no version refers to; the version's row stays, marked as purged
 
 Killed anywhere, the version is still due, and every step finds out afresh what is left to do.
@@ -87,6 +87,7 @@ class Purger:
             self._reached(PurgeStep.LOCKED)
             with connection.begin():
                 chosen = retention.choose(connection, space_id, _VERSIONS_AT_ONCE)
+                retention.forget_texts(connection, chosen)
                 rows = removal.rows_only_of(connection, chosen)
                 kept = generations.kept(connection)
             self._reached(PurgeStep.CHOSEN)
@@ -97,7 +98,6 @@ class Purger:
             with connection.begin():
                 removal.remove_rows(connection, rows, unpack)
                 removal.forget_places(connection, chosen)
-                retention.forget_texts(connection, chosen)
             self._reached(PurgeStep.ROWS_REMOVED)
         return chosen
 

@@ -61,12 +61,12 @@ def detect(path: Path, file_name: str, max_expansion: int = _DEFAULT_EXPANSION) 
     if b"%PDF-" in head[:_PDF_HEADER_WITHIN] and by_name not in _TEXTS[1:]:
         return known.PDF
     if head.startswith(b"PK\x03\x04"):
-        return _in_container(path, file_name, max_expansion)
+        return _in_container(path, max_expansion)
     if head.startswith(_OLE):
-        return _in_compound_file(path, file_name)
+        return _in_compound_file(path)
     for signature, what in _SIGNATURES:
         if head.startswith(signature) and not (signature.isalpha() and by_name in _TEXTS):
-            raise _unsupported(file_name, what)
+            raise _unsupported(what)
     return _text_type(head, by_name, file_name)
 
 
@@ -78,7 +78,7 @@ def _text_type(head: bytes, by_name: str | None, file_name: str) -> str:
     if by_name is None and not PurePath(file_name).suffix and b"\0" not in head:
         return known.TEXT
     if by_name is None:
-        raise _unsupported(file_name, "of an unknown type")
+        raise _unsupported("of an unknown type")
     if by_name not in _TEXTS:
         raise ItemFailed(
             "broken_file",
@@ -93,7 +93,7 @@ def _is_mail(head: bytes) -> bool:
     return fields is not None and len(_MAIL_FIELD.findall(fields.group())) >= 3
 
 
-def _in_container(path: Path, file_name: str, max_expansion: int) -> str:
+def _in_container(path: Path, max_expansion: int) -> str:
     with open_archive(path, max_expansion) as archive:
         names = set(archive.namelist())
         try:
@@ -101,7 +101,7 @@ def _in_container(path: Path, file_name: str, max_expansion: int) -> str:
                 declared = archive.read("mimetype")[:100].decode("ascii", "replace").strip()
                 if declared in known.SUPPORTED:
                     return declared
-                raise _unsupported(file_name, f"declared as {declared}")
+                raise _unsupported(f"declared as {declared}")
             main = _MAIN_PART.search(archive.read("[Content_Types].xml")) if "[Content_Types].xml" in names else None
         except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
             raise ItemFailed("broken_file", f"The container is damaged ({error}). Save the document again.") from None
@@ -116,11 +116,11 @@ def _in_container(path: Path, file_name: str, max_expansion: int) -> str:
     if "xl/workbook.xml" in names:
         return known.XLSX
     if any(name.startswith("xl/") for name in names):
-        raise _unsupported(file_name, "a binary workbook; save it as .xlsx")
-    raise _unsupported(file_name, "an archive; upload the files in it")
+        raise _unsupported("a binary workbook; save it as .xlsx")
+    raise _unsupported("an archive; upload the files in it")
 
 
-def _in_compound_file(path: Path, file_name: str) -> str:
+def _in_compound_file(path: Path) -> str:
     """Files of the old Office kind: Outlook messages are read, encrypted new documents are recognised."""
     import olefile  # noqa: PLC0415 — only here
 
@@ -135,12 +135,13 @@ def _in_compound_file(path: Path, file_name: str) -> str:
         return known.MSG
     for stream, extension in (("WordDocument", ".docx"), ("PowerPoint Document", ".pptx"), ("Workbook", ".xlsx")):
         if stream in streams or (stream == "Workbook" and "Book" in streams):
-            raise _unsupported(file_name, f"an Office file of the kind before 2007; save it as {extension}")
-    raise _unsupported(file_name, "of an unknown type")
+            raise _unsupported(f"an Office file of the kind before 2007; save it as {extension}")
+    raise _unsupported("of an unknown type")
 
 
-def _unsupported(file_name: str, what: str) -> ItemSkipped:
+def _unsupported(what: str) -> ItemSkipped:
+    """Without the file's name, which may be as telling as the document."""
     return ItemSkipped(
         "unsupported_media_type",
-        f"{PurePath(file_name).name!r} is {what}. Files that can be read: {known.supported_extensions()}.",
+        f"The file is {what}. Files that can be read: {known.supported_extensions()}.",
     )

@@ -32,11 +32,16 @@ PRINCIPALS_CTE = f"""
 """The common table expressions of every permission question, with the bind parameter `:user_id`; put them after
 `WITH RECURSIVE`. Resolved from the tables each time, so a removed member or a changed policy counts at once."""
 
-READABLE = """
+ENTITLED = """
     COALESCE(d.own_policy_id, s.policy_id) IN (SELECT policy_id FROM readable_policies)
     AND d.classification <= (SELECT clearance FROM asker)
-    AND d.deleted_at IS NULL
 """
+"""The condition that the asker may read document `d` of space `s` now, or could if it were still there.
+
+What happened to a document is told to those only: that somebody's access ended must not look different from before,
+whatever happens to the document afterwards."""
+
+READABLE = f"{ENTITLED} AND d.deleted_at IS NULL"
 """The condition that document `d` of space `s` may be read by the asker now."""
 
 _CALLER = sa.text(f"""

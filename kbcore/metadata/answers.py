@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 
 from kbcore.domain.conversation import BuiltAnswer, SourceStatus, StaleSource
 from kbcore.domain.document import FOREVER
-from kbcore.metadata.access import PRINCIPALS_CTE
+from kbcore.metadata.access import ENTITLED, PRINCIPALS_CTE
 from kbcore.metadata.in_force import in_force
 
 _PUBLISHED = f"v.valid_from IS NOT NULL AND v.valid_to = {FOREVER}"
@@ -23,8 +23,9 @@ _STATUS = """
         ELSE 'replaced'
     END
 """
+# Version 0 stands for a document that an abstention only names: it quotes nothing.
 _FROM = f"""
-    FROM turn_sources q
+    FROM (SELECT * FROM turn_sources WHERE version > 0) q
     JOIN turns t ON t.id = q.turn_id
     JOIN conversations o ON o.id = t.conversation_id
     LEFT JOIN documents d ON d.id = q.document_id
@@ -42,8 +43,6 @@ _OF_DOCUMENT = sa.text(f"""
     ORDER BY turn_id DESC, version DESC LIMIT :limit
 """)
 
-# Told only of documents that the asker may read now, or could if they were still there: that somebody's access ended
-# must not look different from before, whatever happened to the document afterwards.
 _OF_CONVERSATION = sa.text(f"""
     WITH RECURSIVE {PRINCIPALS_CTE}
     SELECT * FROM (
@@ -51,8 +50,7 @@ _OF_CONVERSATION = sa.text(f"""
             CASE WHEN d.deleted_at IS NULL THEN f.number END AS current_version
         {_FROM} JOIN spaces s ON s.id = d.space_id
         WHERE t.conversation_id = :conversation_id AND o.user_id = :user_id
-            AND COALESCE(d.own_policy_id, s.policy_id) IN (SELECT policy_id FROM readable_policies)
-            AND d.classification <= (SELECT clearance FROM asker)
+            AND {ENTITLED}
     ) a
     WHERE a.status <> 'current'
     ORDER BY turn_id, document_id, version

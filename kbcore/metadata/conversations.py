@@ -11,14 +11,19 @@ from sqlalchemy import Connection
 from kbcore.domain.conversation import Citation, Conversation, Turn
 from kbcore.domain.ids import new_id
 from kbcore.metadata.documents import hold_unerased
-from kbcore.metadata.passages import readable_documents
+from kbcore.metadata.passages import entitled_documents, readable_documents
 from kbcore.metadata.tables import conversations, feedback, turn_sources, turns
 
 WITHHELD = "access_withdrawn"
 """The reason of a turn whose sources its asker may no longer read."""
 
 ERASED = "erased"
-"""The reason of a turn that rested on a document which was erased since: its answer is gone for everybody."""
+"""The reason of a turn that rested on a document which was erased since: its answer is gone for everybody.
+
+Who could not read that document any more if it were still there is told `WITHHELD`, as before."""
+
+_NAMED = 0
+"""In place of a version, for a document that an abstention only names."""
 
 
 def create(connection: Connection, user_id: str, title: str) -> str:
@@ -57,9 +62,11 @@ def delete(connection: Connection, user_id: str, conversation_id: str) -> bool:
 def add_turn(connection: Connection, turn: Turn, named: Sequence[str] = ()) -> None:
     """Remember a finished answer and which versions it cites. `named` are documents that its text names as the closest.
 
-    If one of its sources was erased while it was written, only the question is kept.
+    If one of its sources was erased while it was written, only the question is kept, and which ones they were.
     """
-    if not hold_unerased(connection, {*named, *(citation.document_id for citation in turn.citations)}):
+    sources = {(citation.document_id, citation.version) for citation in turn.citations}
+    sources |= {(document_id, _NAMED) for document_id in named}
+    if not hold_unerased(connection, {document_id for document_id, _ in sources}):
         turn, named = replace(turn, answer=None, citations=(), reason=ERASED), ()
     connection.execute(
         sa.insert(turns).values(
@@ -76,7 +83,6 @@ def add_turn(connection: Connection, turn: Turn, named: Sequence[str] = ()) -> N
             created_at=turn.created_at,
         )
     )
-    sources = {(citation.document_id, citation.version) for citation in turn.citations}
     if sources:
         rows = [
             {"turn_id": turn.id, "document_id": document_id, "version": version}
@@ -91,7 +97,7 @@ def turns_of(connection: Connection, user_id: str, conversation_id: str) -> list
     """The turns of the user's conversation, oldest first, each checked again.
 
     If any document that an answer cites or names may not be read by this user now, the turn has answer None, no
-    citations, and `WITHHELD` as its reason; if one was erased, `ERASED`.
+    citations, and `WITHHELD` as its reason; if one was erased and this user could still read all of them, `ERASED`.
     """
     owned = conversations.c.id == turns.c.conversation_id
     query = (
@@ -103,7 +109,11 @@ def turns_of(connection: Connection, user_id: str, conversation_id: str) -> list
     rows = [(_turn(dict(row._mapping)), _documents(row.citations)) for row in connection.execute(query)]
     wanted = sorted({document for _, documents in rows for document in documents})
     readable = readable_documents(connection, user_id, wanted) if wanted else frozenset()
-    return [turn if documents <= readable else _withheld(turn) for turn, documents in rows]
+    told = _told_of_erasure(connection, user_id, [turn.id for turn, _ in rows if turn.reason == ERASED])
+    return [
+        turn if documents <= readable and (turn.reason != ERASED or turn.id in told) else _withheld(turn)
+        for turn, documents in rows
+    ]
 
 
 def add_feedback(
@@ -130,6 +140,16 @@ def add_feedback(
         )
     )
     return feedback_id
+
+
+def _told_of_erasure(connection: Connection, user_id: str, turn_ids: Sequence[str]) -> frozenset[str]:
+    """Those of these emptied turns all of whose sources this user could still read if they were there."""
+    rows = connection.execute(
+        sa.select(turn_sources.c.turn_id, turn_sources.c.document_id).where(turn_sources.c.turn_id.in_(turn_ids))
+    ).all()
+    entitled = entitled_documents(connection, user_id, sorted({row.document_id for row in rows}))
+    lost = {row.turn_id for row in rows if row.document_id not in entitled}
+    return frozenset(row.turn_id for row in rows) - lost
 
 
 def _turn(row: Mapping[str, Any]) -> Turn:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row
 from kbcore.domain.ids import new_id
 from kbcore.domain.job import Job, JobKind, JobState
 from kbcore.errors import ItemError
-from kbcore.metadata.tables import jobs
+from kbcore.metadata.tables import documents, jobs
 
 _COLUMNS = [jobs.c[field.name] for field in fields(Job)]
 _FINAL = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
@@ -86,23 +86,9 @@ def get(connection: Connection, job_id: str) -> Job | None:
     return None if row is None else _job(row)
 
 
-def list_of(
-    connection: Connection,
-    *,
-    state: JobState | None = None,
-    created_by: str | None = None,
-    space_ids: Sequence[str] | None = None,
-    after: str | None = None,
-    limit: int,
-) -> list[Job]:
-    """Jobs, newest first. `created_by` and `space_ids` select by either (their union); both None = all."""
+def list_of(connection: Connection, *, limit: int) -> list[Job]:
+    """The newest jobs of everybody. What somebody may see of them is in `visible_jobs`."""
     query = sa.select(*_COLUMNS).order_by(jobs.c.id.desc()).limit(limit)
-    if state is not None:
-        query = query.where(jobs.c.state == state)
-    if created_by is not None or space_ids is not None:
-        query = query.where(sa.or_(jobs.c.created_by == created_by, jobs.c.space_id.in_(space_ids or [])))
-    if after is not None:
-        query = query.where(jobs.c.id < after)
     return [_job(row) for row in connection.execute(query)]
 
 
@@ -166,7 +152,7 @@ def hold(connection: Connection, job_id: str, worker: str) -> bool:
 def finish(
     connection: Connection, job_ids: Sequence[str], state: JobState, *, stage: str, reason: ItemError | None = None
 ) -> None:
-    """End jobs. `reason` says why an item was skipped or failed."""
+    """End jobs. `reason` says why an item was skipped or failed; if its document was erased, only the code is kept."""
     done = jobs.c.total if state is JobState.SUCCEEDED else jobs.c.done
     connection.execute(
         jobs.update()
@@ -178,8 +164,8 @@ def finish(
             finished_at=sa.func.now(),
             lease_until=None,
             error_code=reason.code if reason else None,
-            error=reason.detail if reason else None,
-            error_page=reason.page if reason else None,
+            error=sa.case((_erased(), ""), else_=reason.detail) if reason else None,
+            error_page=sa.case((_erased(), sa.null()), else_=reason.page) if reason else None,
         )
     )
 
@@ -305,6 +291,12 @@ def _free() -> sa.ColumnElement[bool]:
 
 def _delivered() -> sa.ColumnElement[bool]:
     return jobs.c.kind.not_in(_FOUND_IN_SQL)
+
+
+def _erased() -> sa.ColumnElement[bool]:
+    """The job's document is erased: what it failed on may quote that. The erasure itself quotes nothing."""
+    erased = sa.exists().where(documents.c.id == jobs.c.document_id, documents.c.erased_at.is_not(None))
+    return sa.and_(jobs.c.kind != JobKind.ERASE, erased)
 
 
 def _held_by(worker: str) -> sa.ColumnElement[bool]:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from kbcore.domain.chunk import Passage
 from kbcore.domain.document import Classification
-from kbcore.metadata.access import PRINCIPALS_CTE, READABLE
+from kbcore.metadata.access import ENTITLED, PRINCIPALS_CTE, READABLE
 from kbcore.metadata.in_force import AT_EPOCH, in_force
 from kbcore.metadata.standpoint import Index, Standpoint
 
@@ -46,11 +46,16 @@ _CONFIRM = sa.text(f"""
     sa.bindparam("document_keys", type_=ARRAY(sa.BigInteger)),
 )
 
-_READABLE_DOCUMENTS = sa.text(f"""
+_AMONG_DOCUMENTS = f"""
     WITH RECURSIVE {PRINCIPALS_CTE}
-    SELECT d.id FROM documents d JOIN spaces s ON s.id = d.space_id
-    WHERE d.id = ANY(:document_ids) AND {READABLE}
-""").bindparams(sa.bindparam("document_ids", type_=ARRAY(sa.Text)))
+    SELECT d.id FROM documents d JOIN spaces s ON s.id = d.space_id WHERE d.id = ANY(:document_ids)
+"""
+_READABLE_DOCUMENTS = sa.text(f"{_AMONG_DOCUMENTS} AND {READABLE}").bindparams(
+    sa.bindparam("document_ids", type_=ARRAY(sa.Text))
+)
+_ENTITLED_DOCUMENTS = sa.text(f"{_AMONG_DOCUMENTS} AND {ENTITLED}").bindparams(
+    sa.bindparam("document_ids", type_=ARRAY(sa.Text))
+)
 
 
 def confirm(
@@ -90,6 +95,12 @@ def confirm(
 def readable_documents(connection: Connection, user_id: str, document_ids: Sequence[str]) -> frozenset[str]:
     """Those of these documents that this user may read now."""
     rows = connection.execute(_READABLE_DOCUMENTS, {"user_id": user_id, "document_ids": list(document_ids)})
+    return frozenset(rows.scalars())
+
+
+def entitled_documents(connection: Connection, user_id: str, document_ids: Sequence[str]) -> frozenset[str]:
+    """Those that this user may read now, or could if they were not deleted or erased."""
+    rows = connection.execute(_ENTITLED_DOCUMENTS, {"user_id": user_id, "document_ids": list(document_ids)})
     return frozenset(rows.scalars())
 
 

@@ -29,6 +29,8 @@ def in_sql(connection: Connection, document_id: str) -> dict[str, int]:
         "sql answers": len(left.turns),
         "sql feedback": left.comments,
         "sql remembered replies": left.replies,
+        "sql errors of jobs": left.errors,
+        "sql golden sets": left.golden_sets,
     }
 
 

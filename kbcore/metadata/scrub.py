@@ -40,6 +40,19 @@ _FORGET_REPLIES = sa.text("""
     UPDATE idempotency SET status = 404, body = NULL WHERE strpos(body::text, :document_id) > 0
 """)
 
+_ANSWERED_BY = "EXISTS (SELECT FROM jsonb_array_elements(questions) q WHERE q->'documents' ? :document_id)"
+_GOLDEN_SETS = sa.text(f"SELECT count(*) FROM golden_sets WHERE {_ANSWERED_BY}")
+_FORGET_GOLDEN = sa.text(f"""
+    UPDATE golden_sets SET questions = (
+        SELECT jsonb_agg(jsonb_set(q, '{{documents}}', (q->'documents') - CAST(:document_id AS text)) ORDER BY place)
+        FROM jsonb_array_elements(questions) WITH ORDINALITY e(q, place)
+    )
+    WHERE {_ANSWERED_BY}
+""")
+
+ERASED = ItemSkipped("erased", "the document was erased")
+"""Why versions and jobs of an erased document ended."""
+
 _SKELETON = {
     documents: frozenset({
         "id", "key", "space_id", "classification", "own_policy_id", "version", "latest_version", "created_by",
@@ -56,11 +69,16 @@ DESCRIBING = {table: [column for column in table.c if column.name not in kept] f
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """Where people's records repeat a document: ids of answers, numbers of comments and remembered replies."""
+    """Where other records repeat a document: ids of answers, and numbers of the rest.
+
+    That is comments, remembered replies, errors of jobs, and golden sets that name it as what answers a question.
+    """
 
     turns: frozenset[str]
     comments: int
     replies: int
+    errors: int
+    golden_sets: int
 
 
 def end_document(connection: Connection, document_id: str, by: str) -> None:
@@ -68,7 +86,7 @@ def end_document(connection: Connection, document_id: str, by: str) -> None:
 
     Its versions count as skipped (`erased`) from then on; jobs that work on them find them ended and keep nothing.
     """
-    reason = ItemSkipped("erased", "the document was erased")
+    reason = ERASED
     connection.execute(
         documents.update()
         .where(documents.c.id == document_id)
@@ -102,21 +120,28 @@ def end_document(connection: Connection, document_id: str, by: str) -> None:
 
 
 def mentions(connection: Connection, document_id: str) -> Mentions:
-    """What is left in conversations, feedback and remembered replies."""
+    """What is left in conversations, feedback, remembered replies, jobs and golden sets."""
     named = {"document_id": document_id}
     return Mentions(
         turns=frozenset(connection.execute(_TURNS, named).scalars()),
         comments=int(connection.execute(_COMMENTS, named).scalar_one()),
         replies=int(connection.execute(_REPLIES, named).scalar_one()),
+        errors=connection.execute(sa.select(sa.func.count()).where(_telling_job(document_id))).scalar_one(),
+        golden_sets=int(connection.execute(_GOLDEN_SETS, named).scalar_one()),
     )
 
 
 def forget_mentions(connection: Connection, document_id: str) -> None:
-    """Empty the answers that cite or name a document, what was said about them, and replies that repeat it."""
+    """Empty the answers that cite or name a document, what was said about them, and replies that repeat it.
+
+    Errors of its jobs keep their codes only, and golden questions lose it as an answer.
+    """
     named = {"document_id": document_id}
     connection.execute(_FORGET_COMMENTS, named)
     connection.execute(_FORGET_ANSWERS, named)
     connection.execute(_FORGET_REPLIES, named)
+    connection.execute(jobs.update().where(_telling_job(document_id)).values(error="", error_page=None))
+    connection.execute(_FORGET_GOLDEN, named)
 
 
 def forget_names(connection: Connection, document_id: str) -> None:
@@ -130,6 +155,14 @@ def forget_names(connection: Connection, document_id: str) -> None:
         versions.update()
         .where(versions.c.document_id == document_id)
         .values({column: empty_value(column) for column in DESCRIBING[versions]})
+    )
+
+
+def _telling_job(document_id: str) -> sa.ColumnElement[bool]:
+    """Jobs that say what they failed on: that may quote the document. `erased` and the erasure itself quote nothing."""
+    told = sa.or_(jobs.c.error != "", jobs.c.error_page.is_not(None))
+    return sa.and_(
+        jobs.c.document_id == document_id, jobs.c.kind != JobKind.ERASE, jobs.c.error_code != ERASED.code, told
     )
 
 

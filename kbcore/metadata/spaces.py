@@ -69,13 +69,6 @@ def list_spaces(
     return [_access(row) for row in connection.execute(_LIST, parameters)]
 
 
-def editable_space_ids(connection: Connection, caller: Caller) -> list[str]:
-    """Ids of the spaces in which the caller may change documents."""
-    parameters = {"principals": list(caller.principals), "everything": False, "after": None, "limit": None}
-    rows = [_access(row) for row in connection.execute(_LIST, parameters)]
-    return [item.space.id for item in rows if item.role is not None and item.role.includes(Role.EDITOR)]
-
-
 def update_space(connection: Connection, space_id: str, values: Mapping[str, object]) -> Space:
     """Set name or title. Raises `Conflict` (`name_taken`)."""
     taken = sa.select(spaces.c.id).where(spaces.c.name == values.get("name"), spaces.c.id != space_id)

@@ -364,7 +364,7 @@ turns = sa.Table(
     _created(),
 )
 
-# Which versions an answer cites: to find the answers that a change makes stale.
+# Which versions an answer cites: to find the answers that a change makes stale. Version 0 = one that it only names.
 turn_sources = sa.Table(
     "turn_sources",
     metadata,

@@ -41,6 +41,9 @@ from services.evaluation.runner import EvaluationRunner
 from services.query.warm import WarmUp
 from services.web import pages
 
+_UTF8_BYTES = 4
+"""That a character takes at most."""
+
 _ROUTERS = (
     search.router,
     ask.router,
@@ -106,6 +109,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         BodyLimit,
         max_body_bytes=settings.server.max_body_bytes,
         max_upload_bytes=settings.server.max_upload_bytes,
+        max_text_bytes=min(_UTF8_BYTES * settings.parsing.max_text_chars, settings.server.max_upload_bytes),
     )
     app.add_middleware(RequestEdge)
     app.add_middleware(HeadAsGet)

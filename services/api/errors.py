@@ -20,8 +20,10 @@ PROBLEM_JSON = "application/problem+json"
 _log = structlog.get_logger(__name__)
 
 _INVALID = "Invalid request"
-_UNPARSED = "There was an error parsing the body"
+UNPARSED = "There was an error parsing the body"
 """What FastAPI says of a body that is no JSON for another reason than its syntax: not UTF-8, nested too deep."""
+
+SEND_JSON = "Send JSON, with the header Content-Type: application/json."
 
 CODES_OF_STATUS = {
     400: "invalid_request",
@@ -97,9 +99,8 @@ def _invalid(request: Request, error: Exception) -> Response:
     if any(item["type"] == "json_invalid" for item in found):
         where = f"{found[0]['ctx']['error']}, at character {found[0]['loc'][-1]}"
         return respond(request, Problem(400, "invalid_json", _INVALID, f"The body is not valid JSON: {where}."))
-    if any(item["loc"] == ("body",) for item in found) and not _says_json(request):
-        detail = "Send JSON, with the header Content-Type: application/json."
-        return respond(request, Problem(415, UnsupportedMediaType.code, UnsupportedMediaType.title, detail))
+    if any(item["loc"] == ("body",) for item in found) and not says_json(request):
+        return respond(request, Problem(415, UnsupportedMediaType.code, UnsupportedMediaType.title, SEND_JSON))
     errors = [{"loc": _place(item["loc"]), "msg": item["msg"].removeprefix("Value error, ")} for item in found]
     where = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in errors[:3])
     return respond(request, Problem(422, "validation_failed", "Validation failed", where, errors))
@@ -119,13 +120,14 @@ def _from_framework(request: Request, error: Exception) -> Response:
         headers["Allow"] = allowed
     elif status == 404:
         detail = "Nothing is at this address; /openapi.json lists what is."
-    elif status == 400 and detail == _UNPARSED:
+    elif status == 400 and detail == UNPARSED:
         return respond(request, Problem(400, "invalid_json", _INVALID, "The body is not valid JSON in UTF-8."))
     code = CODES_OF_STATUS.get(status, f"http_{status}")
     return respond(request, Problem(status, code, HTTPStatus(status).phrase, detail, headers=headers))
 
 
-def _says_json(request: Request) -> bool:
+def says_json(request: Request) -> bool:
+    """True if the request's media type is JSON."""
     subtype = request.headers.get("content-type", "").partition(";")[0].strip().lower().partition("/")[2]
     return subtype == "json" or subtype.endswith("+json")
 

@@ -10,7 +10,6 @@ def gaps(platform: Platform, caller: Caller, found: Found, spaces: list[str] | N
     """Names of the spaces that no longer have all that was asked about; none, and nothing is asked, of the present."""
     if found.as_of.present:
         return []
-    # Before anything was published, versions of all epochs are searched for what was in force.
-    epoch = 0 if found.standpoint.history else found.standpoint.epoch
+    epoch, history = found.standpoint.epoch, found.standpoint.history
     with platform.database.statement() as connection:
-        return incomplete_spaces(connection, caller.user_id, epoch, spaces)
+        return incomplete_spaces(connection, caller.user_id, epoch, spaces, history=history)

@@ -28,7 +28,8 @@ _HEADERS = {
 """Set on every response that does not say otherwise."""
 
 _TRACE_PARENT = re.compile(r"[0-9a-f]{2}-(?P<trace>(?!0{32})[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
-_UPLOAD = re.compile(r"/v1/documents(/[^/]+/(content|text))?", re.ASCII)
+_UPLOAD = re.compile(r"/v1/documents(/[^/]+/content)?", re.ASCII)
+_TEXT = re.compile(r"/v1/documents/[^/]+/text", re.ASCII)
 _NO_ANSWER = 499
 """Recorded when the client went away before an answer began (nginx's convention)."""
 
@@ -93,21 +94,23 @@ class RequestEdge:
 
 
 class BodyLimit:
-    """Refuses a body that is too large: at once if it says its length, else as soon as it is over."""
+    """Refuses a body that is too large: at once if it says its length, else as soon as it is over.
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int, max_upload_bytes: int) -> None:
+    Routes whose bodies may be large read them themselves, after they know the caller.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, max_upload_bytes: int, max_text_bytes: int) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
         self._max_upload_bytes = max_upload_bytes
+        self._max_text_bytes = max_text_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_upload = _UPLOAD.fullmatch(scope["path"]) is not None
-        limit = self._max_upload_bytes if is_upload else self._max_body_bytes
-        hard = limit + _FORM_OVERHEAD if is_upload else limit
+        limit, hard = self._limits(scope["path"])
         request = Request(scope, receive)
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > hard:
@@ -125,6 +128,13 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+    def _limits(self, path: str) -> tuple[int, int]:
+        """What the sender is told, and the most that is taken."""
+        if _UPLOAD.fullmatch(path):
+            return self._max_upload_bytes, self._max_upload_bytes + _FORM_OVERHEAD
+        limit = self._max_text_bytes if _TEXT.fullmatch(path) else self._max_body_bytes
+        return limit, limit
 
 
 def _too_large(limit: int) -> Problem:

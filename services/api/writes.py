@@ -15,9 +15,13 @@ from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
 from kbcore.errors import Unavailable
 from kbcore.metadata import idempotency
+from kbcore.metadata.idempotency import Answer
 from services.api.dependencies import CallerDep, PlatformDep
 
 _log = structlog.get_logger(__name__)
+
+Check = Callable[[Connection, Answer], object]
+"""Looks whether a remembered answer may be given again."""
 
 IdempotencyKey = Annotated[
     str | None,
@@ -49,25 +53,24 @@ class Write:
     key: str | None
     request_hash: bytes
 
-    def perform(
-        self, work: Callable[[Connection], Done], *, before_replay: Callable[[Connection], object] | None = None
-    ) -> Response:
+    def perform(self, work: Callable[[Connection], Done], *, before_replay: Check | None) -> Response:
         """Run `work` in one transaction and answer; a repeated request is answered from memory.
 
-        Where the answer shows what rights protect, `before_replay` raises if the caller no longer has them.
+        `before_replay` raises if the caller no longer has the rights that the answer needs; None says that the route's
+        own dependencies have asked for all of them.
         """
         with self.platform.database.begin() as connection:
             if self.key is not None:
                 earlier = idempotency.begin(connection, self.caller.user_id, self.key, self.request_hash)
                 if earlier is not None:
                     if before_replay is not None:
-                        before_replay(connection)
+                        before_replay(connection, earlier)
                     return _answer(earlier.status, earlier.body, replayed=True)
             done = work(connection)
             body = None if done.body is None else done.body.model_dump(mode="json")
             if self.key is not None:
                 kept = None if body is None else {**body, **dict.fromkeys(done.secret)}
-                answer = idempotency.Answer(done.status, kept)
+                answer = Answer(done.status, kept)
                 idempotency.remember(connection, self.caller.user_id, self.key, self.request_hash, answer)
         for job_id in done.jobs:
             send_job(self.platform, job_id)
@@ -82,15 +85,19 @@ def send_job(platform: Platform, job_id: str) -> None:
         _log.warning("the queue does not answer; the sweeper will send the job", job_id=job_id, detail=error.detail)
 
 
-async def _write(request: Request, platform: PlatformDep, caller: CallerDep, key: IdempotencyKey = None) -> Write:
+def identified(request: Request, platform: Platform, caller: Caller, key: str | None, body: bytes) -> Write:
+    """The caller's write, identified by its method, address and body."""
     digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
-    if key is not None:
-        digest.update(await request.body())
+    digest.update(body)
     return Write(platform, caller, key, digest.digest())
 
 
+async def _write(request: Request, platform: PlatformDep, caller: CallerDep, key: IdempotencyKey = None) -> Write:
+    return identified(request, platform, caller, key, b"" if key is None else await request.body())
+
+
 WriteDep = Annotated[Write, Depends(_write)]
-"""The caller's write, identified by its method, address and JSON body. Uploads make their own `Write`."""
+"""Routes that read their bodies themselves make their own `Write`."""
 
 
 def _answer(status: int, body: object, *, replayed: bool = False) -> Response:

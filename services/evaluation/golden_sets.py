@@ -39,7 +39,8 @@ def create_set(connection: Connection, caller: Caller, wanted: WantedSet, *, max
     """Resolve and keep a golden set.
 
     Raises `Conflict` (`name_taken`) and `Unprocessable`: `unknown_user`, `unknown_document` (also for one that the
-    asker of its question may not read), `golden_set_empty`, `empty_query`, `query_too_long`.
+    asker of its question or the caller may not read: figures tell what a document holds), `golden_set_empty`,
+    `empty_query`, `query_too_long`.
     """
     questions = _given(connection, caller, wanted, max_query_chars)
     if wanted.from_feedback:
@@ -67,11 +68,13 @@ def _given(connection: Connection, caller: Caller, wanted: WantedSet, max_query_
     names = [item.user or wanted.ask_as or caller.user_id for item in wanted.questions]
     ids = {name: _asker(connection, name) for name in dict.fromkeys(names)}
     asked = [(ids[name], item.documents) for name, item in zip(names, wanted.questions, strict=True)]
+    theirs = golden_sets.resolve_each(connection, asked)
+    own = golden_sets.resolve_each(connection, [(caller.user_id, item.documents) for item in wanted.questions])
     questions = []
-    for place, found in enumerate(golden_sets.resolve_each(connection, asked)):
-        if None in found:
+    for place, found in enumerate(theirs):
+        if None in found or None in own[place]:
             raise Unprocessable(
-                f"A document of question {place + 1} does not exist, or the one who asks it may not read it.",
+                f"A document of question {place + 1} does not exist, or you or the one who asks it may not read it.",
                 code="unknown_document",
             )
         relevant = tuple(dict.fromkeys(document for document in found if document is not None))

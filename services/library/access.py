@@ -7,6 +7,7 @@ from kbcore.domain.principal import Caller
 from kbcore.errors import Forbidden, NotFound, VersionConflict
 from kbcore.metadata import documents
 from kbcore.metadata.access import role_under
+from kbcore.metadata.passages import entitled_documents
 from kbcore.metadata.spaces import SpaceAccess, find_space
 from kbcore.permissions.policy import Role
 
@@ -54,6 +55,12 @@ def readable_document(connection: Connection, caller: Caller, document_id: str) 
     if document is None:
         raise NotFound("document")
     return document
+
+
+def once_readable(connection: Connection, caller: Caller, document_id: str) -> None:
+    """Return if the caller may read the document, or could if it were not deleted. Raises `NotFound("document")`."""
+    if not entitled_documents(connection, caller.user_id, [document_id]):
+        raise NotFound("document")
 
 
 def editable_document(

@@ -11,6 +11,7 @@ from kbcore.domain.job import JobKind
 from kbcore.domain.principal import Caller
 from kbcore.errors import Conflict, Forbidden, Unprocessable
 from kbcore.metadata import documents, jobs, spaces, versions
+from kbcore.permissions.policy import Role
 from services.library.derive import Accepted, columns_of, derive
 
 _STAMPED = {"classification", "own_policy_id"}
@@ -63,8 +64,10 @@ def set_columns(
         _time(values.get("effective_from", document.effective_from)),
         _time(values.get("effective_to", document.effective_to)),
     )
-    if isinstance(changed.get("external_id"), str):
-        _require_free(connection, document, str(changed["external_id"]))
+    if "external_id" in changed:
+        _require_editor_of_space(connection, caller, document)
+        if isinstance(changed["external_id"], str):
+            _require_free(connection, document, changed["external_id"])
     documents.update(connection, document.id, **_stored(changed))
     if not changed.keys() & _STAMPED:
         return changed, ()
@@ -121,6 +124,13 @@ def require_order(effective_from: datetime | None, effective_to: datetime | None
     """Raises `Unprocessable` (`effective_dates`) if a document would end before it begins."""
     if effective_from is not None and effective_to is not None and effective_from >= effective_to:
         raise Unprocessable("effective_from must be before effective_to.", code="effective_dates")
+
+
+def _require_editor_of_space(connection: Connection, caller: Caller, document: Document) -> None:
+    """Whoever has a role in the document only must not find out which external ids its space has."""
+    space = spaces.find_space(connection, caller, document.space_id)
+    if space is None or space.role is None or not space.role.includes(Role.EDITOR):
+        raise Forbidden("Changing the external_id needs the role editor in the document's space.")
 
 
 def _require_free(connection: Connection, document: Document, external_id: str) -> None:

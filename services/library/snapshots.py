@@ -13,11 +13,17 @@ def take_snapshot(
     connection: Connection, caller: Caller, *, name: str, space: str | None, comment: str | None
 ) -> Snapshot:
     """Name the present state. Raises `NotFound("space")`, `Forbidden`, `Conflict` (`name_taken`)."""
-    space_id = None if space is None else managed_space(connection, caller, space).space.id
-    if space_id is None:
-        _require_admin(caller)
+    space_id = taken_space(connection, caller, space)
     snapshots.insert_present(connection, name=name, space_id=space_id, comment=comment, created_by=caller.user_id)
     return visible_snapshot(connection, caller, name)
+
+
+def taken_space(connection: Connection, caller: Caller, space: str | None) -> str | None:
+    """The id of a space whose state the caller may name; None = of everything. Raises as `take_snapshot`."""
+    if space is not None:
+        return managed_space(connection, caller, space).space.id
+    _require_admin(caller)
+    return None
 
 
 def visible_snapshot(connection: Connection, caller: Caller, name: str) -> Snapshot:

@@ -141,8 +141,6 @@ def _new_version(caller: Caller, document_id: str, file: StoredFile, title: str,
 
 
 def _require_editor(connection: Connection, caller: Caller, existing: Document) -> None:
-    if caller.is_admin:
-        return
     if documents.get_readable(connection, caller.user_id, existing.id) is None:
         raise Conflict("This external_id is in use in this space.", code="external_id_taken")
     role = role_under(connection, caller, existing.policy_id)

@@ -29,7 +29,7 @@ class Answer:
 
     `reason` says why there is none (`abstained`), or that it was cut short. `named` are the ids of documents that an
     abstention names as the closest. `finish_reason` is `stop` or `length`. `as_of` is the moment asked about, None for
-    the present.
+    the present and for an epoch.
     """
 
     text: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from kbcore.domain.chunk import Passage
 from kbcore.metadata.standpoint import AsOf, Standpoint
@@ -58,3 +59,13 @@ class Found:
     as_of: AsOf
     took: Timings = field(compare=False)
     refused: int = field(default=0, compare=False)
+
+    @property
+    def moment(self) -> datetime | None:
+        """The moment asked about, as the asker may know it; None = the present, and where an epoch is named.
+
+        When an epoch was published is not told: it may have been a publication of documents that the asker cannot see.
+        """
+        if self.as_of.present or (self.as_of.epoch is not None and self.as_of.effective_at is None):
+            return None
+        return self.standpoint.at

@@ -38,7 +38,7 @@ def abstain(question: str, found: Found, reason: str, route: Route, usage: Usage
         model=route.model.name,
         routed_because=route.because,
         epoch=found.standpoint.epoch,
-        as_of=None if found.as_of.present else found.standpoint.at,
+        as_of=found.moment,
         usage=usage,
         named=named,
     )
@@ -81,7 +81,7 @@ def respond(
         model=route.model.name,
         routed_because=route.because,
         epoch=found.standpoint.epoch,
-        as_of=None if found.as_of.present else found.standpoint.at,
+        as_of=found.moment,
         usage=usage,
         finish_reason=outcome.finish_reason,
     )

@@ -28,7 +28,7 @@ def make_key(body: NewApiKey, write: WriteDep, _admin: AdminDep) -> Response:
         shown = ApiKeyIssued(**ApiKeyShown.of(issued.key).model_dump(), key=issued.token)
         return Done(shown, status=201, secret=frozenset({"key"}))
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)
 
 
 @router.get("", summary="List keys", responses=problems(400, 403, 404))
@@ -58,7 +58,8 @@ def change_key(key_id: str, body: ApiKeyChange, write: WriteDep, _admin: AdminDe
     return write.perform(
         lambda connection: Done(
             ApiKeyShown.of(api_keys.update_key(connection, key_id, body.model_dump(exclude_unset=True)))
-        )
+        ),
+        before_replay=None,
     )
 
 
@@ -70,4 +71,4 @@ def revoke_key(key_id: str, write: WriteDep, _admin: AdminDep) -> Response:
         api_keys.revoke_key(connection, key_id)
         return Done(status=204)
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)

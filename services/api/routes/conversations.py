@@ -56,7 +56,7 @@ def delete_conversation(conversation_id: str, write: WriteDep, caller: CallerDep
             raise NotFound("conversation")
         return Done(status=204)
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)
 
 
 @router.post(
@@ -84,4 +84,4 @@ def give_feedback(body: FeedbackBody, write: WriteDep, caller: CallerDep) -> Res
         )
         return Done(FeedbackOut(id=feedback_id), status=201)
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)

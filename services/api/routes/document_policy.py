@@ -43,7 +43,7 @@ def set_policy(
         own = own_policy_id(connection, to_policy(connection, body.named()))
         return _changed(connection, caller, document, own)
 
-    return write.perform(work)
+    return write.perform(work, before_replay=lambda connection, _: managed_document(connection, caller, document_id))
 
 
 @router.delete(
@@ -59,7 +59,7 @@ def inherit(document_id: str, write: WriteDep, caller: CallerDep, if_match: IfMa
         document = managed_document(connection, caller, document_id, if_match=if_match)
         return _changed(connection, caller, document, None)
 
-    return write.perform(work)
+    return write.perform(work, before_replay=lambda connection, _: managed_document(connection, caller, document_id))
 
 
 def _changed(connection: Connection, caller: Caller, document: Document, own: int | None) -> Done:

@@ -16,7 +16,13 @@ from services.api.schemas.documents import DocumentChange, DocumentChanged, Docu
 from services.api.schemas.page import Page
 from services.api.schemas.problem import problems
 from services.api.writes import Done, WriteDep
-from services.library.access import editable_document, managed_document, named_space, readable_document
+from services.library.access import (
+    editable_document,
+    managed_document,
+    named_space,
+    once_readable,
+    readable_document,
+)
 from services.library.change import change_document, delete_document
 from services.library.share import own_policy_id, to_policy
 
@@ -88,7 +94,7 @@ def change(
         job_id = changed.version.job_id if changed.version else next(iter(changed.jobs), None)
         return Done(DocumentChanged(**shown.model_dump(), job_id=job_id), jobs=changed.jobs)
 
-    return write.perform(work, before_replay=lambda connection: readable_document(connection, caller, document_id))
+    return write.perform(work, before_replay=lambda connection, _: readable_document(connection, caller, document_id))
 
 
 @router.delete("/{document_id}", summary="Delete a document", status_code=204, responses=problems(400, 403, 404, 412))
@@ -99,7 +105,7 @@ def delete(document_id: str, write: WriteDep, caller: CallerDep, if_match: IfMat
         document = editable_document(connection, caller, document_id, if_match=if_match)
         return Done(status=204, jobs=(delete_document(connection, caller, document),))
 
-    return write.perform(work)
+    return write.perform(work, before_replay=lambda connection, _: once_readable(connection, caller, document_id))
 
 
 def _present(connection: Connection, document_id: str) -> Document:

@@ -47,7 +47,7 @@ async def erase_document(
         pending = () if erasure.certificate is not None else (accepted.job_id,)
         return Done(accepted, status=202, jobs=pending)
 
-    response = await run_in_threadpool(write.perform, work)
+    response = await run_in_threadpool(write.perform, work, before_replay=None)
     accepted = ErasureAccepted.model_validate_json(bytes(response.body))
     await await_job(platform, accepted.job_id, wait)
     erasure = await run_in_threadpool(_read, platform, accepted.erasure_id)

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from kbcore.errors import NotFound
 from kbcore.metadata import evaluations
+from kbcore.metadata.passages import readable_documents
 from services.api.dependencies import AdminDep, PlatformDep
 from services.api.paging import PageDep
 from services.api.schemas.evaluations import EvaluationAccepted, EvaluationShown, EvaluationWithReport, NewEvaluation
@@ -40,7 +41,7 @@ def add_evaluation(body: NewEvaluation, write: WriteDep, caller: AdminDep) -> Re
         # Nothing to send: an API process finds the job in SQL.
         return Done(EvaluationAccepted(id=evaluation_id, job_id=job_id), status=202)
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)
 
 
 @router.get("", summary="List evaluations", responses=problems(400, 403))
@@ -52,10 +53,13 @@ def list_evaluations(page: PageDep, platform: PlatformDep, _admin: AdminDep) -> 
 
 
 @router.get("/{evaluation_id}", summary="Read an evaluation", responses=problems(403, 404))
-def read_evaluation(evaluation_id: str, platform: PlatformDep, _admin: AdminDep) -> EvaluationWithReport:
-    """With all figures, and the questions that got worse. Administrators only."""
+def read_evaluation(evaluation_id: str, platform: PlatformDep, caller: AdminDep) -> EvaluationWithReport:
+    """With all means, and the figures of those questions whose documents you may read now. Administrators only."""
     with platform.database.snapshot() as connection:
         found = evaluations.get(connection, evaluation_id)
         if found is None:
             raise NotFound("evaluation")
-        return EvaluationWithReport.with_report(found, known_set(connection, found.golden_set_id))
+        golden = known_set(connection, found.golden_set_id)
+        documents = {document for question in golden.questions for document in question.documents}
+        readable = readable_documents(connection, caller.user_id, sorted(documents))
+        return EvaluationWithReport.with_report(found, golden, readable)

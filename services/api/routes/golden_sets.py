@@ -24,14 +24,14 @@ router = APIRouter(prefix="/v1/golden-sets", tags=["quality"])
     responses=problems(403, 409),
 )
 def add_golden_set(body: NewGoldenSet, write: WriteDep, caller: AdminDep) -> Response:
-    """Documents are resolved now, each with the rights of who asks its question. Administrators only."""
+    """Documents are resolved now; you and whoever asks the question must be able to read them. Administrators only."""
     limit = write.platform.settings.retrieval.max_query_chars
 
     def work(connection: Connection) -> Done:
         made = create_set(connection, caller, body.wanted(), max_query_chars=limit)
         return Done(GoldenSetWithQuestions.of(made), status=201)
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)
 
 
 @router.get("", summary="List golden sets", responses=problems(400, 403))
@@ -57,4 +57,4 @@ def remove_golden_set(name: str, write: WriteDep, _admin: AdminDep) -> Response:
         golden_sets.delete(connection, known_set(connection, name).id)
         return Done(status=204)
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)

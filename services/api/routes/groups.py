@@ -24,7 +24,8 @@ def add_group(body: NewGroup, write: WriteDep, _admin: AdminDep) -> Response:
     return write.perform(
         lambda connection: Done(
             GroupShown.of(groups.create_group(connection, name=body.name, title=body.title or body.name)), status=201
-        )
+        ),
+        before_replay=None,
     )
 
 
@@ -53,7 +54,8 @@ def change_group(group: str, body: GroupChange, write: WriteDep, _admin: AdminDe
                     connection, groups.get_group(connection, group).id, body.model_dump(exclude_unset=True)
                 )
             )
-        )
+        ),
+        before_replay=None,
     )
 
 
@@ -65,7 +67,7 @@ def remove_group(group: str, write: WriteDep, _admin: AdminDep) -> Response:
         groups.delete_group(connection, groups.get_group(connection, group).id)
         return Done(status=204)
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)
 
 
 @router.get("/{group}/members", summary="List a group's members", responses=problems(403, 404))
@@ -87,7 +89,7 @@ def add_members(group: str, body: NewMembers, write: WriteDep, _admin: AdminDep)
         groups.add_members(connection, group_id, found)
         return Done(_members(connection, group_id))
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)
 
 
 @router.delete("/{group}/members/{member}", summary="Remove a member", status_code=204, responses=problems(403, 404))
@@ -99,7 +101,7 @@ def remove_member(group: str, member: str, write: WriteDep, _admin: AdminDep) ->
         groups.remove_member(connection, group_id, resolve_principals(connection, [member])[member])
         return Done(status=204)
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)
 
 
 def _members(connection: Connection, group_id: str) -> Page[MemberShown]:

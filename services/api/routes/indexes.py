@@ -59,7 +59,7 @@ def reindex(body: ReindexBody, write: WriteDep, platform: PlatformDep, caller: A
         return Done(ReindexAccepted(id=index_id, job_id=job_id), status=202, jobs=(job_id,))
 
     chosen: list[str] = []
-    answer = write.perform(work)
+    answer = write.perform(work, before_replay=None)
     for start in range(0, len(chosen), _REPARSED_AT_A_TIME):
         with platform.database.begin() as connection:
             ordered = order_reparse(connection, caller, chosen[start : start + _REPARSED_AT_A_TIME])
@@ -123,7 +123,7 @@ def drop_index(index_id: int, write: WriteDep, caller: AdminDep) -> Response:
         job_id = order_drop(connection, caller, index_id)
         return Done(IndexJob(job_id=job_id), status=202, jobs=(job_id,))
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)
 
 
 @router.post(
@@ -140,7 +140,7 @@ def reconcile_index(index_id: int, write: WriteDep, caller: AdminDep) -> Respons
         job_id = order_reconciliation(connection, caller, index_id)
         return Done(IndexJob(job_id=job_id), status=202, jobs=(job_id,))
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)
 
 
 async def _switch(platform: Platform, order: Callable[[Connection], tuple[int, str | None]], wait: float) -> Response:

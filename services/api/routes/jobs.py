@@ -17,13 +17,14 @@ from kbcore.domain.principal import Caller
 from kbcore.errors import NotFound, ZhikuError
 from kbcore.metadata import jobs
 from kbcore.metadata.access import resolve_caller
+from kbcore.metadata.visible_jobs import list_visible
 from services.api.dependencies import CallerDep, PlatformDep
 from services.api.paging import PageDep
 from services.api.schemas.jobs import JobShown
 from services.api.schemas.page import Page
 from services.api.schemas.problem import problems
 from services.api.writes import Done, WriteDep
-from services.library.job_control import cancel_job, list_jobs, retry_job, visible_job
+from services.library.job_control import cancel_job, controllable_job, retry_job, visible_job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -38,9 +39,12 @@ def list_all(
     caller: CallerDep,
     state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
 ) -> Page[JobShown]:
-    """Newest first: your own and those of spaces that you may change; administrators see all."""
+    """Newest first: your own and those of what you may change, without those of documents that you may not read now.
+
+    Administrators see all, but no error's words about a document that they may not read.
+    """
     with platform.database.begin() as connection:
-        rows = list_jobs(connection, caller, state=state, after=page.after, limit=page.fetch)
+        rows = list_visible(connection, caller.user_id, state=state, after=page.after, limit=page.fetch)
     return page.page(rows, lambda job: job.id, JobShown.of)
 
 
@@ -68,7 +72,10 @@ def follow_job(job_id: str, platform: PlatformDep, caller: CallerDep) -> EventSo
 @router.post("/{job_id}/cancel", summary="Stop a job", response_model=JobShown, responses=problems(404, 409))
 def cancel(job_id: str, write: WriteDep, caller: CallerDep) -> Response:
     """Takes effect at its next step; what is published stays."""
-    return write.perform(lambda connection: Done(JobShown.of(cancel_job(connection, caller, job_id))))
+    return write.perform(
+        lambda connection: Done(JobShown.of(cancel_job(connection, caller, job_id))),
+        before_replay=lambda connection, _: controllable_job(connection, caller, job_id),
+    )
 
 
 @router.post("/{job_id}/retry", summary="Repeat a job", response_model=JobShown, responses=problems(404, 409))
@@ -79,7 +86,7 @@ def retry(job_id: str, write: WriteDep, caller: CallerDep) -> Response:
         job = retry_job(connection, caller, job_id)
         return Done(JobShown.of(job), status=202, jobs=(job_id,) if jobs.delivered(job.kind) else ())
 
-    return write.perform(work)
+    return write.perform(work, before_replay=lambda connection, _: controllable_job(connection, caller, job_id))
 
 
 async def _events(platform: Platform, caller: Caller, shown: JobShown) -> AsyncIterator[ServerSentEvent]:

@@ -2,18 +2,22 @@
 
 from collections.abc import Callable
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
+from kbcore.bootstrap import Platform
 from kbcore.domain.document import Document
-from services.api.dependencies import CallerDep
+from kbcore.domain.principal import Caller
+from services.api.dependencies import CallerDep, PlatformDep
 from services.api.if_match import IfMatchDep
+from services.api.json_body import parse_json
 from services.api.schemas.documents import UploadAccepted
 from services.api.schemas.problem import problems
 from services.api.schemas.revisions import EditedText, Reparse, RollBack
-from services.api.writes import Done, Write, WriteDep
-from services.library.access import editable_document
+from services.api.writes import Done, IdempotencyKey, Write, WriteDep, identified
+from services.library.access import editable_document, readable_document
 from services.library.derive import Accepted
 from services.library.revise import edit_text, reparse, roll_back
 
@@ -48,20 +52,35 @@ def go_back(document_id: str, body: RollBack, write: WriteDep, caller: CallerDep
     status_code=202,
     response_model=UploadAccepted,
     responses={200: _UNCHANGED, **problems(400, 403, 404, 409, 412, 413)},
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": EditedText.model_json_schema()}}}
+    },
 )
-def correct_text(
-    document_id: str, body: EditedText, write: WriteDep, caller: CallerDep, if_match: IfMatchDep
+async def correct_text(
+    request: Request,
+    document_id: str,
+    platform: PlatformDep,
+    caller: CallerDep,
+    if_match: IfMatchDep,
+    key: IdempotencyKey = None,
 ) -> Response:
     """A new version with this text and the same original bytes. Needs the role editor.
 
     Headings, tables and pages are carried over from the version that was edited. A later `reparse` keeps the edits.
     """
-    return _revise(
-        write,
-        document_id,
-        if_match,
-        lambda connection, document: edit_text(connection, caller, document, body.text, body.comment),
-    )
+    await run_in_threadpool(_require_editor, platform, caller, document_id)  # before the body is read: it may be large
+    sent = await request.body()
+
+    def correct() -> Response:
+        body = parse_json(request, sent, EditedText)
+        return _revise(
+            identified(request, platform, caller, key, sent),
+            document_id,
+            if_match,
+            lambda connection, document: edit_text(connection, caller, document, body.text, body.comment),
+        )
+
+    return await run_in_threadpool(correct)
 
 
 @router.post(
@@ -91,6 +110,11 @@ def read_again(
     )
 
 
+def _require_editor(platform: Platform, caller: Caller, document_id: str) -> None:
+    with platform.database.begin() as connection:
+        editable_document(connection, caller, document_id)
+
+
 def _revise(
     write: Write, document_id: str, if_match: int | None, revision: Callable[[Connection, Document], Accepted]
 ) -> Response:
@@ -100,4 +124,6 @@ def _revise(
         status = 200 if accepted.unchanged else 202
         return Done(UploadAccepted.of(accepted), status=status, jobs=accepted.to_send)
 
-    return write.perform(work)
+    return write.perform(
+        work, before_replay=lambda connection, _: readable_document(connection, write.caller, document_id)
+    )

@@ -11,7 +11,7 @@ from services.api.schemas.page import Page
 from services.api.schemas.problem import problems
 from services.api.schemas.snapshots import NewSnapshot, SnapshotShown
 from services.api.writes import Done, WriteDep
-from services.library.snapshots import delete_snapshot, take_snapshot, visible_snapshot
+from services.library.snapshots import delete_snapshot, take_snapshot, taken_space, visible_snapshot
 
 router = APIRouter(prefix="/v1/snapshots", tags=["documents"])
 
@@ -30,7 +30,7 @@ def add_snapshot(body: NewSnapshot, write: WriteDep, caller: CallerDep) -> Respo
         made = take_snapshot(connection, caller, name=body.name, space=body.space, comment=body.comment)
         return Done(SnapshotShown.of(made), status=201)
 
-    return write.perform(work)
+    return write.perform(work, before_replay=lambda connection, _: taken_space(connection, caller, body.space))
 
 
 @router.get("", summary="List snapshots", responses=problems(400))
@@ -56,4 +56,4 @@ def remove_snapshot(name: str, write: WriteDep, caller: CallerDep) -> Response:
         delete_snapshot(connection, caller, name)
         return Done(status=204)
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)

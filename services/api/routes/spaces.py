@@ -5,6 +5,7 @@ from fastapi.responses import Response
 from sqlalchemy import Connection
 
 from kbcore.metadata import retention, spaces
+from kbcore.metadata.idempotency import Answer
 from kbcore.metadata.policies import replace_policy
 from kbcore.metadata.spaces import SpaceAccess
 from kbcore.permissions.policy import Grant, Policy, Role
@@ -31,7 +32,7 @@ def add_space(body: NewSpace, write: WriteDep, caller: AdminDep) -> Response:
         space = spaces.create_space(connection, name=body.name, title=body.title or body.name, policy=creator)
         return Done(SpaceShown.of(SpaceAccess(space, Role.MANAGER)), status=201)
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)
 
 
 @router.get("", summary="List spaces", responses=problems(400))
@@ -58,7 +59,9 @@ def change_space(space: str, body: SpaceChange, write: WriteDep, caller: CallerD
         changed = spaces.update_space(connection, access.space.id, body.model_dump(exclude_unset=True))
         return Done(SpaceShown.of(SpaceAccess(changed, access.role)))
 
-    return write.perform(work)
+    return write.perform(
+        work, before_replay=lambda connection, earlier: managed_space(connection, caller, _id_in(earlier, "id"))
+    )
 
 
 @router.delete("/{space}", summary="Remove an empty space", status_code=204, responses=problems(403, 404, 409))
@@ -69,7 +72,7 @@ def remove_space(space: str, write: WriteDep, caller: AdminDep) -> Response:
         spaces.delete_space(connection, visible_space(connection, caller, space).space)
         return Done(status=204)
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)
 
 
 @router.post(
@@ -87,7 +90,9 @@ def purge_space(space: str, write: WriteDep, caller: CallerDep) -> Response:
         job_id = retention.order(connection, access.space.id, caller.user_id)
         return Done(JobShown.of(visible_job(connection, caller, job_id)), status=202, jobs=(job_id,))
 
-    return write.perform(work)
+    return write.perform(
+        work, before_replay=lambda connection, earlier: managed_space(connection, caller, _id_in(earlier, "space_id"))
+    )
 
 
 @router.get("/{space}/policy", summary="Read a space's policy", responses=problems(403, 404))
@@ -107,4 +112,9 @@ def set_policy(space: str, body: PolicyBody, write: WriteDep, caller: CallerDep)
         replace_policy(connection, access.space.policy_id, to_policy(connection, body.named()))
         return Done(PolicyShown.of(policy_of(connection, access.space.policy_id)))
 
-    return write.perform(work)
+    return write.perform(work, before_replay=lambda connection, _: managed_space(connection, caller, space))
+
+
+def _id_in(earlier: Answer, field: str) -> str:
+    """The space of a remembered answer; its name in the address may have changed since."""
+    return str((earlier.body or {})[field])

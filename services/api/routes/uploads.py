@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
 from kbcore.metadata import versions
+from kbcore.metadata.idempotency import Answer
 from services.api.dependencies import CallerDep, PlatformDep
 from services.api.if_match import IfMatchDep
 from services.api.schemas.documents import ContentFields, UploadAccepted, UploadFields
@@ -29,7 +30,7 @@ from services.api.uploads import (
 )
 from services.api.writes import Done, IdempotencyKey, Write
 from services.library import upload
-from services.library.access import editable_document, writable_space
+from services.library.access import editable_document, readable_document, writable_space
 from services.library.derive import Accepted
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
@@ -126,7 +127,9 @@ def _upload(request: Request, platform: Platform, caller: Caller, key: str | Non
         require_stored(platform, stored)
         return _done(accepted)
 
-    return Write(platform, caller, key, request_hash(request, stored, form.fields)).perform(work)
+    return Write(platform, caller, key, request_hash(request, stored, form.fields)).perform(
+        work, before_replay=lambda connection, earlier: _readable_still(connection, caller, earlier)
+    )
 
 
 def _replace(
@@ -150,7 +153,13 @@ def _replace(
         require_stored(platform, stored)
         return _done(accepted)
 
-    return Write(platform, caller, key, request_hash(request, stored, said.comment or [])).perform(work)
+    return Write(platform, caller, key, request_hash(request, stored, said.comment or [])).perform(
+        work, before_replay=lambda connection, earlier: _readable_still(connection, caller, earlier)
+    )
+
+
+def _readable_still(connection: Connection, caller: Caller, earlier: Answer) -> None:
+    readable_document(connection, caller, UploadAccepted.model_validate(earlier.body).document_id)
 
 
 def _done(accepted: Accepted) -> Done:

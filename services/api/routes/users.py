@@ -43,7 +43,8 @@ def add_user(body: NewUser, write: WriteDep, _admin: AdminDep) -> Response:
                 )
             ),
             status=201,
-        )
+        ),
+        before_replay=None,
     )
 
 
@@ -68,7 +69,8 @@ def change_user(user: str, body: UserChange, write: WriteDep, _admin: AdminDep) 
     return write.perform(
         lambda connection: Done(
             UserShown.of(users.update_user(connection, users.get_user(connection, user).id, body.columns()))
-        )
+        ),
+        before_replay=None,
     )
 
 
@@ -80,4 +82,4 @@ def remove_user(user: str, write: WriteDep, _admin: AdminDep) -> Response:
         users.delete_user(connection, users.get_user(connection, user).id)
         return Done(status=204)
 
-    return write.perform(work)
+    return write.perform(work, before_replay=None)

@@ -110,7 +110,9 @@ class AskAnswer(BaseModel):
     model: str = Field(description="What wrote the answer.")
     routed_because: str
     epoch: int
-    as_of: datetime | None = Field(description="The moment whose state was asked about; null = the present.")
+    as_of: datetime | None = Field(
+        description="The moment whose state was asked about; null = the present, or an epoch that was named."
+    )
     incomplete: list[str] = Field(
         description="With `as_of`: names of your spaces that have purged some of what stood then (retention)."
     )

@@ -1,6 +1,6 @@
 """Evaluations on the wire."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Self
 
@@ -70,7 +70,7 @@ class QuestionFigures(BaseModel):
     """One question on both sides."""
 
     id: str
-    question: str | None = Field(default=None, description="Its text, from the golden set.")
+    question: str = Field(description="Its text, from the golden set.")
     figures: FiguresShown
     baseline: FiguresShown | None
 
@@ -78,7 +78,7 @@ class QuestionFigures(BaseModel):
 class LeftOutShown(BaseModel):
     """A question that could not be judged."""
 
-    id: str
+    id: str | None = Field(description="Null if you may not read its documents.")
     why: str = Field(description="`asker_gone`, or `no_readable_document`.")
 
 
@@ -86,7 +86,7 @@ class LeakShown(BaseModel):
     """Who was shown what it may not read."""
 
     user_id: str
-    question_id: str
+    question_id: str | None = Field(description="Null if you may not read its documents.")
     document_id: str
 
 
@@ -106,8 +106,11 @@ class ReportShown(BaseModel):
     refused_because: list[str] | None = Field(
         description="`leak`, `too_few_questions`, `below_min_ndcg`, `drop`; empty = passed, null = there was no gate."
     )
-    worse: list[QuestionFigures] = Field(description="Questions whose nDCG@10 fell, the greatest loss first.")
-    per_question: list[QuestionFigures]
+    worse: list[QuestionFigures] = Field(
+        description="Those of `per_question` whose nDCG@10 fell, the greatest loss first."
+    )
+    per_question: list[QuestionFigures] = Field(description="Those whose documents you may read now.")
+    withheld: int = Field(description="How many other questions were judged; the means count them.")
 
 
 class EvaluationShown(BaseModel):
@@ -148,15 +151,37 @@ class EvaluationWithReport(EvaluationShown):
     report: ReportShown | None = Field(description="Null until it has finished.")
 
     @classmethod
-    def with_report(cls, evaluation: Evaluation, golden: GoldenSet) -> Self:
-        """From the domain; the questions' texts are the golden set's."""
-        report = None if evaluation.report is None else _report(evaluation.report, golden)
+    def with_report(cls, evaluation: Evaluation, golden: GoldenSet, readable: Collection[str]) -> Self:
+        """From the domain; the questions' texts are the golden set's.
+
+        Single questions are shown to those who may read all of their documents: `readable` are the reader's.
+        """
+        report = None if evaluation.report is None else _report(evaluation.report, golden, readable)
         return cls(**EvaluationShown.of(evaluation).model_dump(), report=report)
 
 
-def _report(stored: Mapping[str, Any], golden: GoldenSet) -> ReportShown:
-    texts = {question.id: question.question for question in golden.questions}
-    rows = [QuestionFigures.model_validate({**row, "question": texts.get(row["id"])}) for row in stored["per_question"]]
+def _report(stored: Mapping[str, Any], golden: GoldenSet, readable: Collection[str]) -> ReportShown:
+    texts = {
+        question.id: question.question
+        for question in golden.questions
+        if question.documents and all(document in readable for document in question.documents)
+    }
+    rows = [
+        QuestionFigures.model_validate({**row, "question": texts[row["id"]]})
+        for row in stored["per_question"]
+        if row["id"] in texts
+    ]
     lost = {row.id: row.baseline.ndcg_10 - row.figures.ndcg_10 for row in rows if row.baseline is not None}
     worse = sorted((row for row in rows if lost.get(row.id, 0.0) > 0), key=lambda row: -lost[row.id])
-    return ReportShown.model_validate({**stored, "per_question": rows, "worse": worse})
+    of_questions = {
+        "withheld": len(stored["per_question"]) - len(rows),
+        "per_question": rows,
+        "worse": worse,
+        "left_out": [{**row, "id": _known(row["id"], texts)} for row in stored["left_out"]],
+        "leaks": [{**row, "question_id": _known(row["question_id"], texts)} for row in stored["leaks"]],
+    }
+    return ReportShown.model_validate({**stored, **of_questions})
+
+
+def _known(question_id: str, shown: Collection[str]) -> str | None:
+    return question_id if question_id in shown else None

@@ -169,7 +169,9 @@ class SearchAnswer(BaseModel):
 
     results: list[Result]
     epoch: int = Field(description="The publication whose state was searched.")
-    as_of: datetime | None = Field(description="The moment whose state was searched; null = the present.")
+    as_of: datetime | None = Field(
+        description="The moment whose state was searched; null = the present, or an epoch that was named."
+    )
     index: str | None = Field(description="Embedding model and index generation; null before the first publication.")
     incomplete: list[str] = Field(
         description="With `as_of`: names of your spaces that have purged some of what stood then (retention)."
@@ -184,7 +186,7 @@ class SearchAnswer(BaseModel):
         return cls(
             results=[Result.of(item) for item in found.ranked],
             epoch=found.standpoint.epoch,
-            as_of=None if found.as_of.present else found.standpoint.at,
+            as_of=found.moment,
             index=None if index is None else index.label,
             incomplete=incomplete,
             took_ms=Took(

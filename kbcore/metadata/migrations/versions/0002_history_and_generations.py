@@ -149,4 +149,6 @@ def upgrade() -> None:
         INSERT INTO turn_sources (turn_id, document_id, version)
         SELECT DISTINCT t.id, c->>'document_id', CAST(c->>'version' AS int)
         FROM turns t, jsonb_array_elements(t.citations->'cited') c
+        UNION
+        SELECT t.id, n, 0 FROM turns t, jsonb_array_elements_text(t.citations->'named') n
     """)
