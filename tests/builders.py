@@ -81,6 +81,12 @@ class Corpus:
             connection.execute(sa.insert(groups).values(id=self.groups[name], name=name, title=name))
         return self.groups[name]
 
+    def join(self, caller: Caller, group: str) -> None:
+        """Put somebody into a group."""
+        with self.platform.database.begin() as connection:
+            row = {"group_id": self.group(group, connection), "member": f"user:{caller.user_id}"}
+            connection.execute(sa.insert(group_members).values(row))
+
     def leave(self, caller: Caller, group: str) -> None:
         """Take somebody out of a group."""
         gone = sa.delete(group_members).where(

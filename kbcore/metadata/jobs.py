@@ -165,7 +165,7 @@ def finish(
             lease_until=None,
             error_code=reason.code if reason else None,
             error=sa.case((_erased(), ""), else_=reason.detail) if reason else None,
-            error_page=sa.case((_erased(), sa.null()), else_=reason.page) if reason else None,
+            error_page=sa.case((sa.not_(_erased()), sa.literal(reason.page, sa.Integer))) if reason else None,
         )
     )
 

@@ -12,11 +12,12 @@ from kbcore.domain.conversation import Citation, Turn
 from kbcore.domain.document import Classification
 from kbcore.domain.ids import new_id
 from kbcore.domain.principal import Caller
-from kbcore.metadata import conversations, documents, idempotency, users
+from kbcore.metadata import conversations, documents, idempotency, policies, spaces, users
 from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.erasures import Erasure
 from kbcore.metadata.idempotency import Answer
 from kbcore.metadata.tables import metadata
+from kbcore.permissions.policy import Grant, Policy, Role
 from services.library.erase import known_erasure, order_erasure
 from tests.integration.ingesting import Works
 
@@ -94,6 +95,14 @@ class Traces:
             conversations.add_turn(connection, named, [self.secret])
             reply = Answer(200, {"id": self.secret, "title": f"About {MARKER}"})
             idempotency.remember(connection, self.admin.user_id, "key", b"hash", reply)
+
+    def admit(self) -> None:
+        """Give the administrator a role in the documents' space: managing alone, it may not read them."""
+        allow = frozenset({Grant(f"user:{self.admin.user_id}", Role.READER)})
+        with self.works.platform.database.begin() as connection:
+            found = spaces.find_space(connection, self.admin, self.works.space_id)
+            assert found is not None
+            policies.replace_policy(connection, found.space.policy_id, Policy(allow))
 
     def turn(self, document: str, answer: str, trace: str) -> Turn:
         """An answer that quotes a document."""

@@ -268,11 +268,39 @@ def test_a_deleted_document_is_gone_at_once_and_its_external_id_is_free(api: Api
     for gone in (lina.get(path), lina.delete(path), lina.get(f"{path}/versions/1/content")):
         assert (gone.status_code, gone.json()["code"]) == (404, "document_not_found")
     assert lina.get("/v1/documents").json()["items"] == []
-    kinds = [job["kind"] for job in lina.get("/v1/jobs").json()["items"]]
-    assert kinds == ["withdraw", "ingest"]
+    kinds = lambda client: [job["kind"] for job in client.get("/v1/jobs").json()["items"]]  # noqa: E731
+    assert kinds(api.admin) == ["withdraw", "ingest"]
+    assert kinds(lina) == []
     assert api.upload(lina, "hr", external_id="a")["document_id"] != made["document_id"]
     kept = api.admin.delete("/v1/spaces/hr")
     assert (kept.status_code, kept.json()["code"]) == (409, "space_not_empty")
+
+
+def test_an_administrator_without_a_role_does_not_upload_over_a_document(api: Api, hr: str) -> None:
+    made = api.upload(api.person("lina"), "hr", b"secret", external_id="deals/acme.pdf", title="t")
+    for content in (b"secret", b"other"):  # whether the bytes are the same is not told either
+        refused = api.admin.post(
+            "/v1/documents",
+            data={"space": "hr", "external_id": "deals/acme.pdf", "classification": "public"},
+            files={"file": ("n.txt", content)},
+        )
+        assert (refused.status_code, refused.json()["code"]) == (409, "external_id_taken")
+    kept = api.person("lina").get(f"/v1/documents/{made['document_id']}").json()
+    assert (kept["classification"], kept["title"], kept["latest_version"]) == ("internal", "t", 1)
+
+
+def test_external_ids_of_a_space_are_not_probed_from_one_document(api: Api, hr: str) -> None:
+    lina, guest = api.person("lina"), api.person("guest")
+    api.upload(lina, "hr", external_id="deals/acme.pdf")
+    path = f"/v1/documents/{api.upload(lina, 'hr', b'shared')['document_id']}"
+    policy = {"allow": [{"principal": f"user:{who}", "role": "editor"} for who in ("guest", "lina")]}
+    api.admin.put(f"{path}/policy", json=policy).raise_for_status()
+    answers = [guest.patch(path, json={"external_id": wanted}) for wanted in ("deals/acme.pdf", "deals/none.pdf")]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(403, "forbidden")] * 2
+    assert answers[0].json()["detail"] == answers[1].json()["detail"]
+    assert guest.patch(path, json={"title": "new"}).status_code == 200
+    assert lina.patch(path, json={"external_id": "deals/acme.pdf"}).json()["code"] == "external_id_taken"
+    assert lina.patch(path, json={"external_id": "deals/none.pdf"}).status_code == 200
 
 
 def test_the_ledger_adds_up(api: Api, hr: str) -> None:

@@ -1,12 +1,15 @@
 """`Idempotency-Key`: carried out once, answered alike ever after."""
 
 import threading
+from typing import Any
 
 import httpx
 import pytest
 
+from kbcore.domain.chunk import ElementKind, Span, StoredText
+from kbcore.domain.document import VersionState
 from kbcore.errors import Conflict
-from kbcore.metadata import conversations, idempotency
+from kbcore.metadata import conversations, idempotency, versions
 from kbcore.metadata.database import Database
 from tests.api_server import Api
 
@@ -122,3 +125,55 @@ def test_a_remembered_answer_is_not_shown_to_who_lost_the_right_to_read_it(api: 
     assert lina.patch(path, json={"tags": ["a"]}, headers=KEY).json() == first.json()
     api.admin.put("/v1/spaces/hr/policy", json={}).raise_for_status()
     assert lina.patch(path, json={"tags": ["a"]}, headers=KEY).status_code == 404
+
+
+def test_no_replay_tells_more_than_the_rights_of_now(api: Api) -> None:
+    """Each write of a document, by somebody who may not read it any more: as if it had never been."""
+    lina = api.person("lina")
+    api.space("hr", lina="manager")
+    made = api.upload(lina, "hr", external_id="a")
+    path = f"/v1/documents/{made['document_id']}"
+    with api.database.begin() as connection:
+        text = StoredText("content", (Span(ElementKind.TEXT, 0, 7),))
+        versions.store_text(
+            connection, made["document_id"], 1, text,
+            media_type="text/plain", title="a", language="en", pages=None, element_counts={"text": 1},
+        )  # fmt: skip
+        versions.restate(connection, made["document_id"], 1, state=VersionState.INDEXED)
+    jobs_of = lambda: lina.get("/v1/jobs").json()["items"][0]["id"]  # noqa: E731
+    form = {"data": {"space": "hr", "external_id": "a"}, "files": {"file": ("a.txt", b"other")}}
+    policy = {"json": {"allow": [{"principal": "user:lina", "role": "manager"}]}}
+    writes: list[tuple[str, str, dict[str, Any]]] = [
+        ("PUT", f"{path}/text", {"json": {"text": "contents"}}),
+        ("POST", f"/v1/jobs/{jobs_of()}/cancel", {}),
+        ("POST", f"{path}/rollback", {"json": {"to": 1}}),
+        ("POST", "/v1/documents", form),
+        ("PUT", f"{path}/content", {"content": b"third"}),
+        ("PUT", f"{path}/policy", policy),
+        ("DELETE", f"{path}/policy", {}),
+        ("PATCH", "/v1/spaces/hr", {"json": {"title": "t"}}),
+        ("PUT", "/v1/spaces/hr/policy", policy),
+        ("POST", "/v1/spaces/hr/purge", {}),
+        ("POST", "/v1/snapshots", {"json": {"name": "s1", "space": "hr"}}),
+        ("DELETE", path, {}),
+    ]
+
+    def send(number: int) -> httpx.Response:
+        method, where, content = writes[number]
+        return lina.request(method, where, headers={"Idempotency-Key": f"w-{number}"}, **content)
+
+    first = [send(number) for number in range(len(writes))]
+    assert [answer.status_code for answer in first if answer.status_code >= 300] == []
+    again = [send(number) for number in range(len(writes))]
+    assert all(answer.headers.get("idempotent-replayed") for answer in again[7:])
+    api.admin.put("/v1/spaces/hr/policy", json={}).raise_for_status()
+    assert [send(number).status_code for number in range(len(writes))] == [404] * len(writes)
+
+
+def test_a_deletion_is_answered_alike_while_the_rights_last(api: Api) -> None:
+    lina = api.person("lina")
+    api.space("hr", lina="editor")
+    path = f"/v1/documents/{api.upload(lina, 'hr')['document_id']}"
+    assert [lina.delete(path, headers=KEY).status_code for _ in range(2)] == [204, 204]
+    api.admin.put("/v1/spaces/hr/policy", json={}).raise_for_status()
+    assert lina.delete(path, headers=KEY).status_code == 404

@@ -175,3 +175,20 @@ def test_correcting_needs_something_indexed_and_something_written(api: Api, lina
     assert lina.put(f"{path}/text", json={"text": "一"}).json()["unchanged"] is True
     read = lina.post(f"{path}/reparse", json={"comment": "new loader"})
     assert (read.status_code, history(lina, document)[2]["origin"]) == (202, "reparse")
+
+
+def test_a_corrected_text_is_read_only_from_who_may_correct_it(api: Api) -> None:
+    """It may be large: whoever may not send it is answered before any of it is looked at."""
+    lina, wang = api.person("lina"), api.person("wang")
+    api.space("hr", lina="editor", wang="reader")
+    path = f"/v1/documents/{api.upload(lina, 'hr')['document_id']}/text"
+    broken = {"content": b'{"text": "' + b"x" * 1_500_000, "headers": {"content-type": "application/json"}}
+    clients = (api.client(), api.person("outsider"), wang, lina)
+    assert [client.put(path, **broken).status_code for client in clients] == [401, 404, 403, 400]
+    assert lina.put(path, **broken).json()["code"] == "invalid_json"
+    large = lina.put(path, json={"text": "x" * 2_000_000})
+    assert (large.status_code, large.json()["code"]) == (413, "payload_too_large")
+    assert lina.put(path, content=b"text").json()["code"] == "unsupported_media_type"
+    latin = lina.put(path, content='{"text": "é"}'.encode("latin-1"), headers={"content-type": "application/json"})
+    assert (latin.status_code, latin.json()["code"]) == (400, "invalid_json")
+    assert lina.put(path, json={"text": 1}).json()["errors"][0]["loc"] == ["body", "text"]

@@ -1,5 +1,7 @@
 """Conversations over HTTP: remembered, private, and checked again whenever they are read."""
 
+from ingestion.erase import Eraser
+from services.library.erase import order_erasure
 from tests.integration.asking import Desk
 
 
@@ -45,6 +47,31 @@ def test_titles_in_an_abstention_are_withheld_too(desk: Desk) -> None:
         assert "薪酬制度" in asked["answer"]
         desk.corpus.leave(desk.people["hr"], "hr")
         assert "薪酬制度" not in hr.get(f"/v1/conversations/{asked['conversation_id']}").text
+
+
+def test_who_lost_access_is_not_told_that_the_document_was_erased(desk: Desk) -> None:
+    admin = desk.corpus.person("admin", is_admin=True)
+    with desk.client("hr") as hr:
+        cited = hr.post("/v1/ask", json={"question": "P5 级工程师的月薪范围是多少？"}).json()
+        desk.chat.answer = "NO_ANSWER"
+        body = {"question": "薪酬等级的依据是什么？", "spaces": ["hr"], "model": "say"}
+        named = hr.post("/v1/ask", json={**body, "conversation_id": cited["conversation_id"]}).json()
+        assert (len(cited["citations"]), named["abstained"]) == (1, True)
+
+        def turns() -> list[tuple[object, object]]:
+            shown = hr.get(f"/v1/conversations/{cited['conversation_id']}").json()["turns"]
+            return [(turn["answer"], turn["reason"]) for turn in shown]
+
+        desk.corpus.leave(desk.people["hr"], "hr")
+        withheld = [(None, "access_withdrawn")] * 2
+        assert turns() == withheld
+        with desk.corpus.platform.database.begin() as connection:
+            erasure = order_erasure(connection, admin, desk.documents["salary"], None)
+        assert turns() == withheld
+        Eraser(desk.corpus.platform).erase(erasure.id, lambda _stage, _done, _total: None)
+        assert turns() == withheld
+        desk.corpus.join(desk.people["hr"], "hr")
+        assert turns() == [(None, "erased")] * 2
 
 
 def test_the_list_comes_in_pages_last_used_first(desk: Desk) -> None:

@@ -10,15 +10,16 @@ from ingestion.erase import Eraser, EraseStep
 from ingestion.index.reconcile import counts_agree, reconcile
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import VersionState
+from kbcore.domain.evaluation import GoldenQuestion
 from kbcore.domain.job import JobState
 from kbcore.errors import Conflict, ItemFailed, NotFound
-from kbcore.metadata import chunks, conversations, documents, idempotency, jobs
+from kbcore.metadata import chunks, conversations, documents, golden_sets, idempotency, jobs
 from kbcore.metadata.tables import embeddings
 from kbcore.metadata.tables import erasures as erasure_table
 from kbcore.metadata.tables import idempotency as replies
 from kbcore.signing import verify
 from services.library.job_control import retry_job
-from tests.integration.erasing import OTHER, SECRET, SHARED, Traces, quietly
+from tests.integration.erasing import MARKER, OTHER, SECRET, SHARED, Traces, quietly
 from tests.integration.ingesting import Works, open_works
 
 
@@ -99,6 +100,7 @@ def test_nothing_is_left_and_it_is_certified(traces: Traces) -> None:
 
 
 def test_history_says_that_it_was_erased(traces: Traces) -> None:
+    traces.admit()
     traces.erase()
     by_trace = {turn.trace_id: turn for turn in traces.turns()}
     for trace in ("a" * 32, "c" * 32):
@@ -239,6 +241,48 @@ def test_vectors_of_a_version_that_was_given_up_go_too(traces: Traces) -> None:
         assert connection.execute(sa.select(sa.func.count()).select_from(embeddings)).scalar_one() == needed
 
 
+def test_what_its_jobs_failed_on_is_forgotten(traces: Traces) -> None:
+    works = traces.works
+    _, _, failed = works.upload(SECRET + "again", traces.secret)
+    _, _, running = works.upload(SECRET + "and again", traces.secret)
+    reason = ItemFailed("broken_file", f"Line 7 is about {MARKER}", page=7)
+
+    def end(job: str) -> None:
+        with works.platform.database.begin() as connection:
+            jobs.finish(connection, [job], JobState.FAILED, stage="failed", reason=reason)
+
+    end(failed)
+    works.execute(f"UPDATE jobs SET state = 'running' WHERE id = '{running}'")
+    certificate = traces.erase().certificate
+    assert certificate is not None
+    assert {"where": "sql errors of jobs", "asked": None, "found": 0} in certificate["probes"]
+    end(running)  # a worker that had not heard of it
+    for job in (works.job(failed), works.job(running)):
+        assert (job.error_code, job.error, job.error_page) == ("broken_file", "", None)
+    assert traces.left() == []
+
+
+def test_golden_questions_lose_it_as_an_answer(traces: Traces) -> None:
+    asked = [
+        GoldenQuestion("q1", "When does it end?", traces.admin.user_id, (traces.secret, traces.other)),
+        GoldenQuestion("q2", "What is it?", traces.admin.user_id, (traces.secret,)),
+        GoldenQuestion("q3", "When does the canteen open?", traces.admin.user_id, (traces.other,)),
+    ]
+    with traces.works.platform.database.begin() as connection:
+        golden_sets.insert_set(connection, name="g", questions=asked, created_by=traces.admin.user_id)
+    certificate = traces.erase().certificate
+    assert certificate is not None
+    assert {"where": "sql golden sets", "asked": None, "found": 0} in certificate["probes"]
+    with traces.works.platform.database.begin() as connection:
+        found = golden_sets.get(connection, "g")
+    assert found is not None
+    assert [(item.id, item.documents) for item in found.questions] == [
+        ("q1", (traces.other,)),
+        ("q2", ()),
+        ("q3", (traces.other,)),
+    ]
+
+
 def test_waiting_jobs_of_the_document_end(traces: Traces) -> None:
     _, number, job = traces.works.upload(SECRET, traces.secret)
     traces.order()
@@ -247,6 +291,7 @@ def test_waiting_jobs_of_the_document_end(traces: Traces) -> None:
 
 
 def test_an_answer_that_is_finished_too_late_is_not_kept(traces: Traces) -> None:
+    traces.admit()
     traces.order()
     with traces.works.platform.database.begin() as connection:
         conversations.add_turn(connection, traces.turn(traces.secret, SECRET, "d" * 32))

@@ -103,7 +103,11 @@ def test_each_question_is_asked_with_its_askers_rights(lab: Lab) -> None:
     for answer in refused.values():
         assert (answer.status_code, answer.json()["code"]) == (422, "unknown_document")
         assert {**answer.json(), "trace_id": ""} == {**unknown.json(), "trace_id": ""}
-    made = lab.client.post("/v1/golden-sets", json={"name": "pay", "questions": [question], "ask_as": "insider"}).json()
+    body = {"name": "pay", "questions": [question], "ask_as": "insider"}
+    hidden = lab.client.post("/v1/golden-sets", json=body)  # its figures would tell what the document holds
+    assert {**hidden.json(), "trace_id": ""} == {**unknown.json(), "trace_id": ""}
+    lab.corpus.join(lab.admin, "hr")
+    made = lab.client.post("/v1/golden-sets", json=body).json()
     assert made["questions"][0]["user_id"] == insider.user_id
     assert lab.evaluate(set="pay")["report"]["generation"]["figures"]["mrr"] == 1.0
     lab.corpus.leave(insider, "hr")
@@ -115,6 +119,27 @@ def test_each_question_is_asked_with_its_askers_rights(lab: Lab) -> None:
     assert lab.evaluate(set="pay")["report"]["left_out"][0]["why"] == "asker_gone"
     gone = lab.client.post("/v1/golden-sets", json={"name": "y", "questions": [question], "ask_as": "insider"})
     assert gone.json()["code"] == "unknown_user"
+
+
+def test_questions_about_what_the_reader_may_not_read_are_in_the_means_only(lab: Lab) -> None:
+    lab.corpus.space("hr", "hr")
+    secret = lab.corpus.add("hr", "薪酬", "P5 级工程师的月薪范围是 18,000 至 26,000 元。")
+    lab.corpus.person("insider", "hr")
+    lab.corpus.join(lab.admin, "hr")
+    question, document = next(iter(lab.documents.items()))
+    pay = {"question": "P5 级工程师的月薪范围是多少？", "documents": [{"document_id": secret}], "user": "insider"}
+    leave = {"question": question, "documents": [{"document_id": document}]}
+    made = lab.client.post("/v1/golden-sets", json={"name": "both", "questions": [pay, leave]}).json()
+    whole = lab.evaluate(set="both")
+    assert {row["id"] for row in whole["report"]["per_question"]} == {item["id"] for item in made["questions"]}
+    assert whole["report"]["withheld"] == 0
+
+    lab.corpus.leave(lab.admin, "hr")
+    read = lab.client.get(f"/v1/evaluations/{whole['id']}").json()["report"]
+    assert [row["question"] for row in read["per_question"]] == [question]
+    assert (read["questions"], read["withheld"]) == (2, 1)
+    assert read["generation"] == whole["report"]["generation"]
+    assert made["questions"][0]["id"] not in str(read)
 
 
 def test_documents_are_named_by_external_id_too(lab: Lab) -> None:

@@ -146,8 +146,11 @@ class Scene:
         return name
 
     def golden_questions(self) -> dict[str, object]:
-        """What a golden set is made from: a reader's question."""
-        documents = [{"document_id": self.document()}]
+        """What a golden set is made from: a reader's question about a document that the administrator reads, too."""
+        readers = frozenset(Grant(f"user:{self.user_ids[role]}", Role.READER) for role in ("reader", "admin"))
+        with self.api.database.begin() as connection:
+            space = spaces.create_space(connection, name=f"s-{new_id()}", title="s", policy=Policy(readers))
+        documents = [{"document_id": self.document(space.id)}]
         question = {"question": "?", "documents": documents, "user": self.user_ids["reader"]}
         return {"name": f"g-{new_id()[-12:]}", "questions": [question]}
 
