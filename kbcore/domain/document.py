@@ -62,7 +62,7 @@ class Space:
 
     `key` is the integer that vectors carry; `policy_id` names the space's own policy row, whose entries may change.
     Versions that were replaced or deleted are purged after `retention_days` and beyond the newest `retention_versions`
-    of a document (None = never); those that had ended by the epoch `purged_through` may be gone.
+    of a document (None = never).
     """
 
     id: str
@@ -73,7 +73,6 @@ class Space:
     created_at: datetime
     retention_days: int | None = None
     retention_versions: int | None = None
-    purged_through: int = 0
 
 
 @dataclass(frozen=True, slots=True)

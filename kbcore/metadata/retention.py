@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from kbcore.domain.document import FOREVER
 from kbcore.domain.job import JobKind
 from kbcore.metadata import blob_references, jobs
-from kbcore.metadata.tables import spaces, versions
+from kbcore.metadata.tables import versions
 
 _DUE = f"""
     FROM versions v
@@ -35,7 +35,7 @@ _DUE = f"""
         )
 """
 _CHOOSE = sa.text(f"""
-    SELECT v.document_id, v.number, v.valid_to {_DUE} AND s.id = :space_id
+    SELECT v.document_id, v.number {_DUE} AND s.id = :space_id
     ORDER BY v.document_id, v.number LIMIT :limit
 """)
 _COUNT = sa.text(f"SELECT count(*) {_DUE} AND s.id = :space_id")
@@ -88,20 +88,13 @@ def count_due(connection: Connection, space_id: str) -> int:
 
 
 def choose(connection: Connection, space_id: str, limit: int) -> list[tuple[str, int]]:
-    """At most `limit` versions that are due, as (document, number), and say at once that this history has gaps."""
-    rows = connection.execute(_CHOOSE, {"space_id": space_id, "limit": limit}).all()
-    ended = [row.valid_to for row in rows if row.valid_to is not None]
-    if ended:
-        connection.execute(
-            spaces.update()
-            .where(spaces.c.id == space_id, spaces.c.purged_through < max(ended))
-            .values(purged_through=max(ended))
-        )
+    """At most `limit` versions that are due, as (document, number)."""
+    rows = connection.execute(_CHOOSE, {"space_id": space_id, "limit": limit})
     return [(row.document_id, row.number) for row in rows]
 
 
 def forget_texts(connection: Connection, doomed: Sequence[tuple[str, int]]) -> None:
-    """Remove what was read of these versions."""
+    """Remove what was read of these versions: from then on their history counts as having gaps."""
     connection.execute(versions.update().where(_among(doomed)).values(text=None, outline=sa.null(), parsed_text=None))
 
 

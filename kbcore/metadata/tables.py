@@ -106,8 +106,6 @@ spaces = sa.Table(
     sa.Column("policy_id", sa.ForeignKey("policies.id"), nullable=False),
     sa.Column("retention_days", sa.Integer),  # replaced and deleted versions are kept so long; NULL = for ever
     sa.Column("retention_versions", sa.Integer),  # of each document, the newest so many are kept; NULL = all
-    # Every version that had ended by this epoch may have been purged: an older `as_of` may be incomplete.
-    sa.Column("purged_through", sa.BigInteger, nullable=False, server_default="0"),
     _created(),
 )
 

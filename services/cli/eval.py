@@ -116,6 +116,8 @@ def _show(found: dict[str, Any], console: Console) -> None:
         console.print(f"nDCG@10 {0.0 - report['drop']:+.3f}, p = {report['p_value']:.3f}")
     if report["left_out"]:
         console.print(f"{len(report['left_out'])} questions could not be judged", style="yellow")
+    if report["withheld"]:
+        console.print(f"{report['withheld']} questions are about documents that you may not read", style="yellow")
     if report["worse"]:
         console.print(_worse(report["worse"]))
     if found["passed"] is not None:
@@ -129,7 +131,7 @@ def _worse(rows: list[dict[str, Any]]) -> Table:
     table.add_column("question")
     for row in rows:
         before, now = row["baseline"]["ndcg_10"], row["figures"]["ndcg_10"]
-        table.add_row(f"{before:.3f}", f"{now:.3f}", Text(row["question"] or row["id"]))
+        table.add_row(f"{before:.3f}", f"{now:.3f}", Text(row["question"]))
     return table
 
 

@@ -184,3 +184,16 @@ def test_follow_ups_continue_the_conversation(desk: Desk) -> None:
     ask(desk, "那年假呢？", conversation_id=first["conversation_id"], model="say")
     roles = [message["role"] for message in desk.chat.requests[-1]["messages"]]
     assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
+
+
+def test_when_an_epoch_was_published_is_not_told(desk: Desk) -> None:
+    """It may have been a publication in a space that the asker does not see."""
+    with desk.client() as client:
+        epoch = client.post("/v1/search", json={"query": "hotel"}).json()["epoch"]
+        for path, body in (("/v1/search", {"query": "hotel"}), ("/v1/ask", {"question": "年假可以结转吗？"})):
+            for number in range(1, epoch + 1):
+                told = client.post(path, json={**body, "as_of": f"epoch:{number}"}).raise_for_status().json()
+                assert (told["epoch"], told["as_of"]) == (number, None)
+            day = "2030-01-01T00:00:00Z"
+            chosen = client.post(path, json={**body, "as_of": "epoch:1", "effective_at": day}).json()
+            assert chosen["as_of"] == day  # the asker's own

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ingestion.index.reconcile import counts_agree, reconcile
 from ingestion.purge import STRAY_AFTER, Purger, PurgeStep
 from kbcore.bootstrap import Platform
-from kbcore.domain.document import FOREVER, VersionState
+from kbcore.domain.document import FOREVER, Classification, VersionState
 from kbcore.domain.job import JobKind
 from kbcore.errors import Conflict
 from kbcore.metadata import (
@@ -19,17 +19,19 @@ from kbcore.metadata import (
     generations,
     index_rows,
     jobs,
-    publications,
+    policies,
     removal,
     retention,
     spaces,
+    users,
     versions,
 )
 from kbcore.metadata.generations import NewGeneration
+from kbcore.metadata.purged_history import incomplete_spaces
 from kbcore.metadata.tables import embeddings, snapshots, version_chunks
 from kbcore.metadata.tables import spaces as space_table
 from kbcore.metadata.versions import NewVersion
-from kbcore.permissions.policy import Policy
+from kbcore.permissions.policy import Grant, Policy, Role
 from tests.integration.ingesting import Works, open_works
 
 
@@ -227,13 +229,25 @@ def test_bytes_that_another_version_has_stay(works: Works, document: str) -> Non
     assert_whole(works, document, {1, 2, 3})
 
 
-def test_it_says_how_far_the_past_is_incomplete(works: Works, document: str) -> None:
-    keep(works, count=2)
-    purge(works)
+@pytest.mark.parametrize("step", [step for step in PurgeStep if step is not PurgeStep.LOCKED])
+def test_the_past_is_incomplete_before_anything_is_missing(works: Works, document: str, step: PurgeStep) -> None:
+    def reached(here: PurgeStep) -> None:
+        if here is step:
+            raise Killed
+
     with works.platform.database.begin() as connection:
-        through = connection.execute(sa.select(space_table.c.purged_through)).scalar_one()
-        assert through == works.version(document, 2).valid_to == 3
-        assert publications.current_epoch(connection) == 4
+        who = {"name": "lina", "display_name": "lina", "email": None}
+        lina = users.create_user(connection, **who, clearance=Classification.PUBLIC, is_admin=False).id
+        policy_id = connection.execute(sa.select(space_table.c.policy_id)).scalar_one()
+        policies.replace_policy(connection, policy_id, Policy(frozenset({Grant(f"user:{lina}", Role.READER)})))
+    keep(works, count=2)
+    with pytest.raises(Killed):
+        Purger(works.platform, reached=reached).purge_space(works.space_id, quietly)
+    with works.platform.database.begin() as connection:
+        told = {epoch: incomplete_spaces(connection, lina, epoch, None) for epoch in (1, 2, 3, 4)}
+        assert told == {1: ["s"], 2: ["s"], 3: [], 4: []}
+        assert incomplete_spaces(connection, lina, 4, None, history=True) == ["s"]
+        assert incomplete_spaces(connection, "somebody", 1, None) == []
 
 
 @pytest.mark.parametrize("step", list(PurgeStep))

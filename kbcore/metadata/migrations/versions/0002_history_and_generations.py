@@ -99,7 +99,6 @@ def upgrade() -> None:
     op.create_index("ix_jobs_kind_state", "jobs", ["kind", "state"], unique=False)
     op.add_column("spaces", sa.Column("retention_days", sa.Integer(), nullable=True))
     op.add_column("spaces", sa.Column("retention_versions", sa.Integer(), nullable=True))
-    op.add_column("spaces", sa.Column("purged_through", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("versions", sa.Column("parsed_text", sa.Text(), nullable=True))
     op.add_column("versions", sa.Column("origin", sa.Text(), server_default="upload", nullable=False))
     op.add_column("versions", sa.Column("source_uri", sa.Text(), nullable=True))
