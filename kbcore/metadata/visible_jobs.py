@@ -24,28 +24,26 @@ def _has_role(policy: str, roles: str) -> str:
 
 # Having made a job gives no right to the document that it is about: it is seen as long as that may be read. What a
 # purge counts includes hidden documents, so it is for those who may order one.
-_JOBS = sa.text(f"""
-    WITH RECURSIVE {PRINCIPALS_CTE},
-    administrator AS (SELECT FROM users WHERE id = :user_id AND active AND is_admin),
-    visible AS (
-        SELECT {_COLUMNS}, j.document_id IS NULL OR COALESCE({READABLE}, false) AS told
-        FROM jobs j LEFT JOIN documents d ON d.id = j.document_id
-        LEFT JOIN spaces s ON s.id = COALESCE(d.space_id, j.space_id)
-        WHERE (CAST(:job_id AS text) IS NULL OR j.id = :job_id)
-            AND (CAST(:state AS text) IS NULL OR j.state = :state)
-            AND (CAST(:after AS text) IS NULL OR j.id < :after)
-            AND (
-                EXISTS (SELECT FROM administrator)
-                OR CASE
-                    WHEN j.document_id IS NOT NULL THEN {READABLE} AND (
-                        j.created_by = :user_id
-                        OR {_has_role("COALESCE(d.own_policy_id, s.policy_id)", "'editor', 'manager'")})
-                    WHEN j.kind = '{JobKind.PURGE}' THEN {_has_role("s.policy_id", "'manager'")}
-                    ELSE j.created_by = :user_id OR {_has_role("s.policy_id", "'editor', 'manager'")}
-                END
-            )
+_VISIBLE = f"""
+    WITH RECURSIVE {PRINCIPALS_CTE}
+    SELECT {_COLUMNS}, j.document_id IS NULL OR COALESCE({READABLE}, false) AS told
+    FROM jobs j LEFT JOIN documents d ON d.id = j.document_id
+    LEFT JOIN spaces s ON s.id = COALESCE(d.space_id, j.space_id)
+    WHERE (
+        EXISTS (SELECT FROM users WHERE id = :user_id AND active AND is_admin)
+        OR CASE
+            WHEN j.document_id IS NOT NULL THEN {READABLE} AND (
+                j.created_by = :user_id OR {_has_role("COALESCE(d.own_policy_id, s.policy_id)", "'editor', 'manager'")})
+            WHEN j.kind = '{JobKind.PURGE}' THEN {_has_role("s.policy_id", "'manager'")}
+            ELSE j.created_by = :user_id OR {_has_role("s.policy_id", "'editor', 'manager'")}
+        END
     )
-    SELECT * FROM visible ORDER BY id DESC LIMIT :limit
+"""
+_ONE = sa.text(f"{_VISIBLE} AND j.id = :job_id")
+_PAGE = sa.text(f"""
+    {_VISIBLE}
+    AND (CAST(:state AS text) IS NULL OR j.state = :state) AND (CAST(:after AS text) IS NULL OR j.id < :after)
+    ORDER BY j.id DESC LIMIT :limit
 """)
 
 
@@ -53,14 +51,13 @@ def list_visible(
     connection: Connection, user_id: str, *, state: JobState | None = None, after: str | None = None, limit: int
 ) -> list[Job]:
     """The jobs that this user sees, newest first; `after` is the last id of the page before."""
-    asked = {"user_id": user_id, "job_id": None, "state": state, "after": after, "limit": limit}
-    return [_job(row) for row in connection.execute(_JOBS, asked)]
+    asked = {"user_id": user_id, "state": state, "after": after, "limit": limit}
+    return [_job(row) for row in connection.execute(_PAGE, asked)]
 
 
 def get_visible(connection: Connection, user_id: str, job_id: str) -> Job | None:
     """One job; None for unknown and hidden alike."""
-    asked = {"user_id": user_id, "job_id": job_id, "state": None, "after": None, "limit": 1}
-    row = connection.execute(_JOBS, asked).one_or_none()
+    row = connection.execute(_ONE, {"user_id": user_id, "job_id": job_id}).one_or_none()
     return None if row is None else _job(row)
 
 

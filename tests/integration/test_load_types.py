@@ -302,6 +302,7 @@ def test_what_cannot_be_read_says_why(tmp_path: Path, name: str, data: bytes, ki
         load(tmp_path, name, data)
     assert reason.value.code == code
     assert len(reason.value.detail) > 15
+    assert name not in reason.value.detail  # it may be as telling as the document
 
 
 def test_content_wins_over_a_wrong_extension(tmp_path: Path) -> None:

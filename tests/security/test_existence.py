@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from kbcore.domain.ids import new_id
-from kbcore.metadata import documents, policies
+from kbcore.metadata import documents, jobs, policies
 from kbcore.permissions.policy import Policy
 from tests.security.scene import Scene
 
@@ -99,6 +99,17 @@ def test_snapshots_of_hidden_spaces_do_not_exist(scene: Scene) -> None:
     body = {"name": "present", "space": space}
     unknown = shown(scene.clients["outsider"].post("/v1/snapshots", json={**body, "space": new_id()}))
     assert shown(scene.clients["outsider"].post("/v1/snapshots", json=body)) == unknown
+
+
+@pytest.mark.parametrize("role", ["reader", "editor", "manager"])
+def test_jobs_of_hidden_documents_do_not_exist(scene: Scene, role: str) -> None:
+    client, document = scene.clients[role], scene.with_own_policy()
+    with scene.api.database.begin() as connection:
+        job = jobs.ingest_job_of(connection, document, 1)
+    for method, suffix in (("GET", ""), ("GET", "/events"), ("POST", "/cancel"), ("POST", "/retry")):
+        hidden = shown(client.request(method, f"/v1/jobs/{job}{suffix}"))
+        assert hidden == shown(client.request(method, f"/v1/jobs/{new_id()}{suffix}"))
+        assert hidden[0] == 404
 
 
 def test_jobs_of_others_do_not_exist(scene: Scene) -> None:
