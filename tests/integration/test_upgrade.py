@@ -30,7 +30,8 @@ OLD = """
         ('zhiku_g1', 'm@1', 8, '{"max_tokens": 256, "min_tokens": 48}', 'live', 1);
     INSERT INTO conversations (id, user_id, title) VALUES ('c', 'u', 't');
     INSERT INTO turns (id, conversation_id, question, answer, citations, abstained, model, epoch, trace_id) VALUES
-        ('t', 'c', '?', 'Five.', '{"cited": [{"document_id": "d", "version": 1}], "named": []}', false, 'x', 1, '0');
+        ('t', 'c', '?', 'Five.', '{"cited": [{"document_id": "d", "version": 1}], "named": []}', false, 'x', 1, '0'),
+        ('n', 'c', '?', 'No.', '{"cited": [], "named": ["d"]}', true, 'x', 1, '1');
 """
 
 
@@ -70,4 +71,4 @@ def test_an_upgrade_keeps_everything_and_fills_what_is_new(before: Database) -> 
     assert (live.state, live.live_at) == (GenerationState.LIVE, live.created_at)
     assert second is not None
     assert second.staged_in == live.id
-    assert [tuple(row) for row in sources] == [("t", "d", 1)]
+    assert sorted(tuple(row) for row in sources) == [("n", "d", 0), ("t", "d", 1)]
