@@ -10,21 +10,32 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from kbcore.domain.document import FOREVER
+from kbcore.domain.document import FOREVER, VersionState
 from kbcore.domain.job import JobKind
 from kbcore.metadata import blob_references, jobs
 from kbcore.metadata.tables import versions
 
+# Among what has ended and still has bytes, by that index. Then the cheap tests come first: publications commit in the
+# order of their epochs, and no more versions can be newer than were received since.
 _DUE = f"""
-    FROM versions v
-    JOIN documents d ON d.id = v.document_id
-    JOIN spaces s ON s.id = d.space_id
-    LEFT JOIN publications p ON p.epoch = v.valid_to
-    WHERE v.purged_at IS NULL AND d.erased_at IS NULL AND v.state IN ('indexed', 'skipped', 'failed')
-        AND (v.valid_from IS NULL OR v.valid_to < {FOREVER})
+    FROM spaces s
+    CROSS JOIN LATERAL (
+        SELECT now() - make_interval(0, 0, 0, s.retention_days) AS time, (
+            SELECT p.epoch FROM publications p
+            WHERE p.committed_at < now() - make_interval(0, 0, 0, s.retention_days)
+            ORDER BY p.committed_at DESC LIMIT 1
+        ) AS epoch
+        OFFSET 0  -- once for each space, not for each version
+    ) old
+    JOIN documents d ON d.space_id = s.id
+    JOIN versions v ON v.document_id = d.id
+    WHERE v.sha256 <> '' AND v.valid_to IS DISTINCT FROM {FOREVER} AND d.erased_at IS NULL
+        AND v.state IN ('indexed', 'skipped', 'failed')
         AND (
-            COALESCE(p.committed_at, d.deleted_at, v.created_at) < now() - make_interval(0, 0, 0, s.retention_days)
-            OR s.retention_versions <= (
+            v.purged_at IS NOT NULL  -- claimed by a purge that was killed
+            OR v.valid_to <= old.epoch
+            OR v.valid_to IS NULL AND COALESCE(d.deleted_at, v.created_at) < old.time
+            OR d.latest_version - v.number >= s.retention_versions AND s.retention_versions <= (
                 SELECT count(*) FROM versions w
                 WHERE w.document_id = v.document_id AND w.number > v.number AND w.valid_from IS NOT NULL
             )
@@ -35,7 +46,7 @@ _DUE = f"""
         )
 """
 _CHOOSE = sa.text(f"""
-    SELECT v.document_id, v.number {_DUE} AND s.id = :space_id
+    SELECT v.document_id, v.number, v.valid_from {_DUE} AND s.id = :space_id
     ORDER BY v.document_id, v.number LIMIT :limit
 """)
 _COUNT = sa.text(f"SELECT count(*) {_DUE} AND s.id = :space_id")
@@ -88,8 +99,14 @@ def count_due(connection: Connection, space_id: str) -> int:
 
 
 def choose(connection: Connection, space_id: str, limit: int) -> list[tuple[str, int]]:
-    """At most `limit` versions that are due, as (document, number)."""
-    rows = connection.execute(_CHOOSE, {"space_id": space_id, "limit": limit})
+    """At most `limit` versions that are due, as (document, number).
+
+    Those that were never published count as purged from here: a retry, which waits for this transaction or made this
+    one wait, either finds them purged or keeps them.
+    """
+    rows = connection.execute(_CHOOSE, {"space_id": space_id, "limit": limit}).all()
+    claimed = _claim(connection, [(row.document_id, row.number) for row in rows if row.valid_from is None])
+    rows = [row for row in rows if row.valid_from is not None or (row.document_id, row.number) in claimed]
     return [(row.document_id, row.number) for row in rows]
 
 
@@ -106,8 +123,23 @@ def forget_bytes(connection: Connection, doomed: Sequence[tuple[str, int]]) -> s
     chosen = _among(doomed)
     held = set(connection.execute(sa.select(versions.c.sha256).where(chosen, versions.c.sha256 != "")).scalars())
     blob_references.hold_for_removal(connection, held)
-    connection.execute(versions.update().where(chosen).values(sha256="", purged_at=sa.func.now()))
+    connection.execute(
+        versions.update()
+        .where(chosen)
+        .values(sha256="", purged_at=sa.func.coalesce(versions.c.purged_at, sa.func.now()))
+    )
     return held - blob_references.referred_to(connection, held)
+
+
+def _claim(connection: Connection, unpublished: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Let these count as purged, but for those that a retry has put back in line; returns the claimed ones."""
+    rows = connection.execute(
+        versions.update()
+        .where(_among(unpublished), versions.c.state.in_((VersionState.SKIPPED, VersionState.FAILED)))
+        .values(purged_at=sa.func.coalesce(versions.c.purged_at, sa.func.now()))
+        .returning(versions.c.document_id, versions.c.number)
+    )
+    return {(row.document_id, row.number) for row in rows}
 
 
 def _among(doomed: Sequence[tuple[str, int]]) -> sa.ColumnElement[bool]:

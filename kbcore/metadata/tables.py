@@ -183,6 +183,13 @@ versions = sa.Table(
     sa.Index("ix_versions_sha256", "sha256"),
     sa.Index("ix_versions_effective", "effective_from", postgresql_where=sa.text(f"valid_to = {FOREVER}")),
     sa.Index("ix_versions_effective_to", "effective_to", postgresql_where=sa.text(f"valid_to = {FOREVER}")),
+    # What retention may have to remove: not in force, and there are bytes left.
+    sa.Index(
+        "ix_versions_ended",
+        "document_id",
+        "number",
+        postgresql_where=sa.text(f"sha256 <> '' AND valid_to IS DISTINCT FROM {FOREVER}"),
+    ),
 )
 
 # Index generations and chunks
@@ -259,6 +266,9 @@ embeddings = sa.Table(
     sa.Column("model", sa.Text, primary_key=True),
     sa.Column("text_hash", sa.LargeBinary, primary_key=True),
     sa.Column("vector", sa.LargeBinary, nullable=False),  # float32 little-endian
+    sa.Column(
+        "stored_at", _time, nullable=False, server_default=sa.func.now()
+    ),  # tells old orphans from work under way
 )
 
 # Corpus statistics of the keyword leg: in how many open rows of a generation a term occurs.
@@ -288,6 +298,7 @@ publications = sa.Table(
     sa.Column("documents", JSONB, nullable=False),  # [[document_id, version|null], …]; null = withdrawn
     sa.Column("rows_added", sa.Integer, nullable=False),
     sa.Column("rows_closed", sa.Integer, nullable=False),
+    sa.Index("ix_publications_committed_at", "committed_at"),
 )
 
 # Long work

@@ -254,9 +254,6 @@ def mark_ended(connection: Connection, document_id: str, number: int, state: Ver
 
 def mark_pending(connection: Connection, document_id: str, number: int) -> bool:
     """Put a failed or skipped version back in line (a retry); False if it is neither, or purged."""
-    version = get(connection, document_id, number)
-    if version is None or version.purged_at is not None:
-        return False
     return _move(
         connection,
         document_id,
@@ -305,10 +302,18 @@ def _require_kept(connection: Connection, document_id: str, number: int) -> None
 def _move(
     connection: Connection, document_id: str, number: int, states: Collection[VersionState], **values: object
 ) -> bool:
-    """Set columns of a version that is in one of these states; the row stays locked until the transaction ends."""
+    """Set columns of a version that is in one of these states; the row stays locked until the transaction ends.
+
+    False, and nothing is set, if it is in another state, or was purged: what a purge has claimed does not come back.
+    """
     result = connection.execute(
         versions.update()
-        .where(versions.c.document_id == document_id, versions.c.number == number, versions.c.state.in_(states))
+        .where(
+            versions.c.document_id == document_id,
+            versions.c.number == number,
+            versions.c.state.in_(states),
+            versions.c.purged_at.is_(None),
+        )
         .values(**values)
     )
     return result.rowcount == 1

@@ -49,8 +49,9 @@ def retry_job(connection: Connection, caller: Caller, job_id: str) -> Job:
     if not jobs.requeue(connection, job_id):
         raise Conflict("Only a failed or cancelled job can be repeated.", code="job_not_repeatable")
     if job.kind is JobKind.INGEST and job.document_id is not None and job.version is not None:
+        # Put in line before it is looked at: a purge may claim it this moment, and whoever comes second sees the first.
+        versions.mark_pending(connection, job.document_id, job.version)
         version = versions.get(connection, job.document_id, job.version)
         if version is not None and version.purged_at is not None:
             raise Conflict("What this job would read is gone for good.", code="job_not_repeatable")
-        versions.mark_pending(connection, job.document_id, job.version)
     return visible_job(connection, caller, job_id)

@@ -1,6 +1,7 @@
 """Purge on real PostgreSQL, Milvus and blobs: what retention keeps no longer is gone, everything else stays."""
 
 import os
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,7 @@ from ingestion.index.reconcile import counts_agree, reconcile
 from ingestion.purge import STRAY_AFTER, Purger, PurgeStep
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import FOREVER, Classification, VersionState
-from kbcore.domain.job import JobKind
+from kbcore.domain.job import JobKind, JobState
 from kbcore.errors import Conflict
 from kbcore.metadata import (
     chunks,
@@ -192,6 +193,68 @@ def test_what_was_never_published_goes_by_the_day_it_came(works: Works, document
     works.retry(job)
     works.bench.run(job)
     assert purged(works, document) == {number}
+
+
+def give_up(works: Works, document: str) -> tuple[int, str]:
+    """A version that was cancelled, so long ago that it is due; its number and its job."""
+    _, number, job = works.upload(part("constant") + part("given up"), document)
+    works.cancel(job)
+    works.bench.run(job)
+    assert works.version(document, number).state is VersionState.SKIPPED
+    works.execute(f"UPDATE versions SET created_at = created_at - interval '31 days' WHERE number = {number}")
+    keep(works, days=30)
+    return number, job
+
+
+def test_a_retry_while_it_is_purged_comes_too_late(works: Works, document: str) -> None:
+    number, job = give_up(works, document)
+
+    def reached(step: PurgeStep) -> None:
+        if step is PurgeStep.CHOSEN and works.job(job).state is JobState.CANCELLED:
+            works.retry(job)
+
+    assert Purger(works.platform, reached=reached).purge_space(works.space_id, quietly) == 1
+    works.bench.run(job)
+    assert_whole(works, document, {number})
+    with works.platform.database.begin() as connection:
+        found = documents.get(connection, document)
+    assert found is not None
+    assert found.version == 4
+
+
+def test_a_purge_that_comes_while_it_is_retried_leaves_it(works: Works, document: str) -> None:
+    number, job = give_up(works, document)
+    purged_meanwhile: list[int] = []
+    thread = threading.Thread(target=lambda: purged_meanwhile.append(purge(works)))
+    with works.platform.database.begin() as connection:
+        assert jobs.requeue(connection, job)
+        assert versions.mark_pending(connection, document, number)
+        thread.start()
+        thread.join(0.5)  # it waits for this transaction, or has not begun: it must leave the version either way
+    thread.join()
+    assert purged_meanwhile == [0]
+    works.bench.run(job)
+    assert works.version(document, number).state is VersionState.INDEXED
+    assert_whole(works, document, set())
+
+
+@pytest.mark.parametrize("step", [PurgeStep.CHOSEN, PurgeStep.ROWS_REMOVED, PurgeStep.BYTES_REMOVED])
+def test_what_a_killed_purge_had_claimed_goes_with_the_next(works: Works, document: str, step: PurgeStep) -> None:
+    number, _ = give_up(works, document)
+    sha256 = works.version(document, number).sha256
+
+    def reached(here: PurgeStep) -> None:
+        if here is step:
+            raise Killed
+
+    with pytest.raises(Killed):
+        Purger(works.platform, reached=reached).purge_space(works.space_id, quietly)
+    claimed_at = works.version(document, number).purged_at
+    assert claimed_at is not None
+    assert purge(works) == 1
+    assert_whole(works, document, {number})
+    assert works.version(document, number).purged_at == claimed_at
+    assert not works.platform.blobs.exists(sha256)
 
 
 def test_what_waits_and_what_is_in_force_is_never_due(works: Works, document: str) -> None:

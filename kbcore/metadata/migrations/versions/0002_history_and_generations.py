@@ -95,6 +95,10 @@ def upgrade() -> None:
     op.add_column("generations", sa.Column("ready_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("generations", sa.Column("live_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("generations", sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "embeddings",
+        sa.Column("stored_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+    )
     op.add_column("jobs", sa.Column("subject", sa.Text(), nullable=True))
     op.create_index("ix_jobs_kind_state", "jobs", ["kind", "state"], unique=False)
     op.add_column("spaces", sa.Column("retention_days", sa.Integer(), nullable=True))
@@ -119,6 +123,14 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("valid_to = 4611686018427387904"),
     )
+    op.create_index(
+        "ix_versions_ended",
+        "versions",
+        ["document_id", "number"],
+        unique=False,
+        postgresql_where=sa.text("sha256 <> '' AND valid_to IS DISTINCT FROM 4611686018427387904"),
+    )
+    op.create_index("ix_publications_committed_at", "publications", ["committed_at"], unique=False)
     op.create_index("ix_chunks_embedded_hash", "chunks", ["embedded_hash"], unique=False)
     op.create_index(
         "ix_versions_effective_to",
