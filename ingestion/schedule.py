@@ -16,6 +16,7 @@ from kbcore.metadata import generations, jobs, retention
 log = structlog.get_logger(__name__)
 
 _SWEEP_LOCK = 0x5A48535745  # "ZHSWE": one of all workers sweeps
+_RETENTION_LOCK = 0x5A48524554  # "ZHRET": one of all workers looks what is due; no sweep has to wait for that
 _RESEND_AFTER_S = 5.0
 _OVERTAKEN_BY_S = 60.0
 _RESEND_LIMIT = 100
@@ -72,7 +73,7 @@ class Housekeeper:
     def order_purges(self) -> None:
         """Queue what retention asks for."""
         platform = self._bench.platform
-        with platform.database.lock(_SWEEP_LOCK, wait=False) as connection:
+        with platform.database.lock(_RETENTION_LOCK, wait=False) as connection:
             if connection is None:
                 return
             with connection.begin():

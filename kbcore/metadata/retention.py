@@ -69,6 +69,7 @@ _OLD_UPLOADS_UNSWEPT = sa.text("""
                 AND (state IN ('queued', 'running') OR created_at > now() - make_interval(0, 0, 0, 0, 0, 0, :every_s))
         )
 """)
+_CLAIMED_AT = sa.func.coalesce(versions.c.purged_at, sa.func.now())
 
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
@@ -123,11 +124,7 @@ def forget_bytes(connection: Connection, doomed: Sequence[tuple[str, int]]) -> s
     chosen = _among(doomed)
     held = set(connection.execute(sa.select(versions.c.sha256).where(chosen, versions.c.sha256 != "")).scalars())
     blob_references.hold_for_removal(connection, held)
-    connection.execute(
-        versions.update()
-        .where(chosen)
-        .values(sha256="", purged_at=sa.func.coalesce(versions.c.purged_at, sa.func.now()))
-    )
+    connection.execute(versions.update().where(chosen).values(sha256="", purged_at=_CLAIMED_AT))
     return held - blob_references.referred_to(connection, held)
 
 
@@ -136,7 +133,7 @@ def _claim(connection: Connection, unpublished: Sequence[tuple[str, int]]) -> se
     rows = connection.execute(
         versions.update()
         .where(_among(unpublished), versions.c.state.in_((VersionState.SKIPPED, VersionState.FAILED)))
-        .values(purged_at=sa.func.coalesce(versions.c.purged_at, sa.func.now()))
+        .values(purged_at=_CLAIMED_AT)
         .returning(versions.c.document_id, versions.c.number)
     )
     return {(row.document_id, row.number) for row in rows}

@@ -266,9 +266,7 @@ embeddings = sa.Table(
     sa.Column("model", sa.Text, primary_key=True),
     sa.Column("text_hash", sa.LargeBinary, primary_key=True),
     sa.Column("vector", sa.LargeBinary, nullable=False),  # float32 little-endian
-    sa.Column(
-        "stored_at", _time, nullable=False, server_default=sa.func.now()
-    ),  # tells old orphans from work under way
+    sa.Column("stored_at", _time, nullable=False, server_default=sa.func.now()),  # an orphan, or work under way?
 )
 
 # Corpus statistics of the keyword leg: in how many open rows of a generation a term occurs.
