@@ -7,10 +7,11 @@ The request has ended the document already, in one transaction: nobody reads it,
 3. remove the document's rows from every kept collection, whatever SQL knows of them
 4. remove rows, places, texts, and vectors that nobody else needs from SQL
 5. without the lock: remove the bytes that no other document has
-6. empty the answers that rest on it, what was said about them, and remembered replies
+6. note and empty the answers that rest on it, what was said about them, and remembered replies
 7. empty titles, names, tags and comments; the ledger keeps that so many versions were received
-8. probe every place; what is found sends it back to 1
-9. sign and keep the certificate
+8. remove the vectors that no row needs, for they may have been made for it
+9. probe every place; what is found sends it back to 1
+10. sign and keep the certificate
 
 Every step may be repeated; killed anywhere, the job starts over and ends with the same certificate.
 """
@@ -23,6 +24,7 @@ from typing import Any
 
 import structlog
 
+from ingestion.collections import every_collection
 from ingestion.pipeline import Progress
 from kbcore.bootstrap import Platform
 from kbcore.errors import ItemFailed
@@ -48,6 +50,7 @@ class EraseStep(StrEnum):
     BYTES_FORGOTTEN = "bytes_forgotten"
     ANSWERS_EMPTIED = "answers_emptied"
     NAMES_EMPTIED = "names_emptied"
+    ORPHANS_REMOVED = "orphans_removed"
     PROBED = "probed"
     CERTIFIED = "certified"
 
@@ -110,9 +113,10 @@ class Eraser:
         progress("bytes", 1, 4)
         self._remove_bytes(erasure, found)
         progress("answers", 2, 4)
-        self._scrub(erasure)
+        found = self._scrub(erasure)
         progress("probe", 3, 4)
-        probed = self._probe(erasure, found, probed_in)
+        before = self._remove_orphans()
+        probed = self._probe(erasure, found, probed_in, before)
         self._reached(EraseStep.PROBED)
         if not probed.left:
             self._certify(erasure, found, probed, probed_in)
@@ -125,13 +129,13 @@ class Eraser:
             assert connection is not None
             self._reached(EraseStep.LOCKED)
             with connection.begin():
-                kept = generations.kept(connection)
-                given_up = generations.given_up(connection)
                 key = erasures.document_key(connection, document_id)
+                for generation in generations.hold_given_up(connection):
+                    platform.vectors.drop(generation.collection)  # nobody may search it any more
+            kept = every_collection(platform, connection)  # and what was begun again before that, with what it holds
             vectors = {each.collection: platform.vectors.count(each.collection, key) for each in kept}
             with connection.begin():
                 rows = removal.rows_of_document(connection, document_id)
-                mentions = scrub.mentions(connection, document_id)
                 found = erasures.keep_found(
                     connection,
                     erasure.id,
@@ -141,22 +145,15 @@ class Eraser:
                         vectors=vectors,
                         hashes=frozenset(item.hex() for item in removal.hashes_of(connection, rows)),
                         blobs=scrub.blobs_of(connection, document_id),
-                        turns=mentions.turns,
-                        comments=mentions.comments,
-                        replies=mentions.replies,
                     ),
                 )
             self._reached(EraseStep.NOTED)
             for generation in kept:
                 platform.vectors.delete_document(generation.collection, key)
                 platform.vectors.delete(generation.collection, found.rows.get(generation.id, frozenset()))
-            for generation in given_up:
-                platform.vectors.drop(generation.collection)  # nobody may search it any more; most are gone already
             self._reached(EraseStep.VECTORS_REMOVED)
             with connection.begin():
-                # Vectors of interrupted work are not listed anywhere, so all those that nothing needs go.
-                orphans = scrub.ever_unpublished(connection, document_id)
-                removal.remove_rows(connection, rows, unpack, and_orphans=orphans)
+                removal.remove_rows(connection, rows, unpack)
                 removal.forget_places(connection, scrub.version_numbers(connection, document_id))
                 retention.forget_texts(connection, scrub.version_numbers(connection, document_id))
             self._reached(EraseStep.ROWS_REMOVED)
@@ -173,23 +170,43 @@ class Eraser:
             self._reached(EraseStep.BYTES_REMOVED)
         self._reached(EraseStep.BYTES_FORGOTTEN)
 
-    def _scrub(self, erasure: Erasure) -> None:
+    def _scrub(self, erasure: Erasure) -> Found:
+        """Returns all that was found, what people's records said included: noted before they are emptied."""
         with self._platform.database.begin() as connection:
+            mentions = scrub.mentions(connection, erasure.document_id)
+            found = erasures.keep_found(
+                connection,
+                erasure.id,
+                Found(turns=mentions.turns, comments=mentions.comments, replies=mentions.replies),
+            )
             scrub.forget_mentions(connection, erasure.document_id)
         self._reached(EraseStep.ANSWERS_EMPTIED)
         with self._platform.database.begin() as connection:
             scrub.forget_names(connection, erasure.document_id)
         self._reached(EraseStep.NAMES_EMPTIED)
+        return found
 
-    def _probe(self, erasure: Erasure, found: Found, searched: list[Generation]) -> Probed:
+    def _remove_orphans(self) -> datetime:
+        """Vectors that no row names may be of this document; returns the time before which they were stored.
+
+        Just before the probe: work on other documents leaves new ones at any time.
+        """
+        with self._platform.database.begin() as connection:
+            before = removal.forget_orphans(connection)
+        self._reached(EraseStep.ORPHANS_REMOVED)
+        return before
+
+    def _probe(self, erasure: Erasure, found: Found, searched: list[Generation], before: datetime) -> Probed:
         platform = self._platform
         hashes = [bytes.fromhex(item) for item in found.hashes]
         with platform.database.begin() as connection:
             probes = [Probe(where, None, n) for where, n in remnants.in_sql(connection, erasure.document_id).items()]
-            unneeded, needed = remnants.stored_vectors(connection, hashes)
+            orphans = remnants.orphaned_vectors(connection, before)
+            unneeded, needed = remnants.stored_vectors(connection, hashes, before)
             referred = blob_references.referred_to(connection, found.blobs)
             key = erasures.document_key(connection, erasure.document_id)
         probes.append(Probe("sql stored vectors", len(hashes), unneeded))
+        probes.append(Probe("sql vectors that no row needs", None, orphans))
         for generation in searched:
             where = f"index {generation.collection}"
             ids = found.rows.get(generation.id, frozenset())

@@ -18,6 +18,7 @@ from enum import StrEnum
 import structlog
 from sqlalchemy import Connection
 
+from ingestion.collections import every_collection
 from kbcore.bootstrap import Platform
 from kbcore.domain.job import JobKind
 from kbcore.domain.vector import vector_from_bytes
@@ -99,10 +100,9 @@ class Publisher:
             assert connection is not None
             with connection.begin():
                 document = documents.get(connection, document_id)
-                kept = generations.kept(connection)
             if document is None:
                 return
-            for generation in kept:
+            for generation in every_collection(self._platform, connection):
                 self._platform.vectors.restamp(
                     generation.collection,
                     document.key,

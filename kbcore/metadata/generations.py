@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from kbcore.language.analyzer import DEFAULT_ANALYZER
+from kbcore.metadata import vector_lock
 from kbcore.metadata.tables import chunks, documents, embeddings, epoch, generations, term_counts
 
 
@@ -38,7 +39,8 @@ FOLLOWING = (GenerationState.READY, GenerationState.RETIRED)
 class Generation:
     """One index: a collection, the embedding model of its vectors, how its chunks were cut and its words analysed.
 
-    `built_through` is the epoch up to which it holds every publication (None for the live one, which holds all).
+    `built_through` is the epoch up to which it holds every publication (None for the live one, which holds all, and
+    for one whose collection and rows were removed).
     `cursor` is the key of the last document of its first pass, None when that is over. `rows` are its open rows.
     """
 
@@ -117,9 +119,14 @@ def kept(connection: Connection) -> list[Generation]:
     return _in_states(connection, KEPT)
 
 
-def given_up(connection: Connection) -> list[Generation]:
-    """Those that are not kept, but whose collection may not have been removed yet, oldest first."""
-    return _in_states(connection, (GenerationState.CANCELLED, GenerationState.FAILED, GenerationState.DROPPED))
+def hold_given_up(connection: Connection) -> list[Generation]:
+    """Those that are not kept, but whose collection may not have been removed yet, oldest first.
+
+    Until the transaction ends none of them is begun again (a retry), and nobody forgets its rows.
+    """
+    given_up = (GenerationState.CANCELLED, GenerationState.FAILED, GenerationState.DROPPED)
+    query = sa.select(*_COLUMNS).where(generations.c.state.in_(given_up), generations.c.built_through.is_not(None))
+    return [_generation(row) for row in connection.execute(query.order_by(generations.c.id).with_for_update())]
 
 
 def following(connection: Connection) -> list[Generation]:
@@ -191,12 +198,18 @@ def forget_rows(connection: Connection, generation_id: int) -> None:
 
     Its row stays as history.
     """
+    mine = sa.select(generations.c.embedding).where(generations.c.id == generation_id).scalar_subquery()
+    used = sa.exists().where(generations.c.state.in_(KEPT), generations.c.embedding == mine)
+    unused_model = not connection.execute(sa.select(used)).scalar_one()
+    if unused_model:  # before any row, as everywhere; and only then, for nothing can be staged meanwhile
+        vector_lock.hold_for_removal(connection)
     connection.execute(chunks.delete().where(chunks.c.generation_id == generation_id))
     connection.execute(term_counts.delete().where(term_counts.c.generation_id == generation_id))
     update(connection, generation_id, rows=0)
-    used = sa.select(generations.c.embedding).where(generations.c.state.in_(KEPT))
-    mine = sa.select(generations.c.embedding).where(generations.c.id == generation_id)
-    connection.execute(embeddings.delete().where(embeddings.c.model.in_(mine), embeddings.c.model.not_in(used)))
+    gone = sa.and_(generations.c.id == generation_id, generations.c.state.not_in(KEPT))
+    connection.execute(generations.update().where(gone).values(built_through=None))
+    if unused_model:
+        connection.execute(embeddings.delete().where(embeddings.c.model == mine))
 
 
 def documents_in(connection: Connection, generation_id: int) -> int:

@@ -1,6 +1,7 @@
 """Probes: is anything of an erased document left in SQL? Each answers how many things it found."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -11,9 +12,15 @@ from kbcore.metadata.tables import documents, versions
 _CHUNKS = sa.text("SELECT count(*) FROM chunks WHERE document_id = :document_id")
 _PLACES = sa.text("SELECT count(*) FROM version_chunks WHERE document_id = :document_id")
 _VECTORS = sa.text("""
-    SELECT count(*) AS stored,
-        count(*) FILTER (WHERE EXISTS (SELECT FROM chunks c WHERE c.embedded_hash = e.text_hash)) AS needed
-    FROM embeddings e WHERE e.text_hash = ANY(:hashes)
+    SELECT count(*) FILTER (WHERE n.needed) AS needed,
+        count(*) FILTER (WHERE NOT n.needed AND e.stored_at < :before) AS unneeded
+    FROM embeddings e,
+        LATERAL (SELECT EXISTS (SELECT FROM chunks c WHERE c.embedded_hash = e.text_hash) AS needed) n
+    WHERE e.text_hash = ANY(:hashes)
+""")
+_ORPHANS = sa.text("""
+    SELECT count(*) FROM embeddings e
+    WHERE e.stored_at < :before AND NOT EXISTS (SELECT FROM chunks c WHERE c.embedded_hash = e.text_hash)
 """)
 
 
@@ -34,10 +41,18 @@ def in_sql(connection: Connection, document_id: str) -> dict[str, int]:
     }
 
 
-def stored_vectors(connection: Connection, hashes: Collection[bytes]) -> tuple[int, int]:
-    """How many vectors with these hashes nobody needs, and how many passages of other documents need."""
-    row = connection.execute(_VECTORS, {"hashes": list(hashes)}).one()
-    return row.stored - row.needed, row.needed
+def stored_vectors(connection: Connection, hashes: Collection[bytes], before: datetime) -> tuple[int, int]:
+    """How many vectors with these hashes nobody needs, and how many passages of other documents need.
+
+    Those stored since `before` (work under way on other documents) are not counted unless they are needed.
+    """
+    row = connection.execute(_VECTORS, {"hashes": list(hashes), "before": before}).one()
+    return row.unneeded, row.needed
+
+
+def orphaned_vectors(connection: Connection, before: datetime) -> int:
+    """How many vectors stored before a time nobody needs, whosever they were."""
+    return int(connection.execute(_ORPHANS, {"before": before}).scalar_one())
 
 
 def _telling(connection: Connection, table: sa.Table, chosen: sa.ColumnElement[bool]) -> int:

@@ -7,15 +7,15 @@ what is to be removed.
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from kbcore.domain.document import FOREVER
 from kbcore.errors import Unavailable
+from kbcore.metadata import vector_lock
 from kbcore.metadata.tables import chunks, embeddings, generations
-
-_VECTORS_LOCK = 0x5A48564543  # "ZHVEC": shared by those who stage chunks, alone by those who remove vectors
 
 Unpack = Callable[[bytes], Mapping[int, float]]
 """Reads packed keyword weights (`kbcore.language.weights.unpack`)."""
@@ -41,7 +41,8 @@ _FORGET_VECTORS = sa.text("""
         AND NOT EXISTS (SELECT FROM chunks c WHERE c.embedded_hash = e.text_hash)
 """)
 _FORGET_ORPHANS = sa.text("""
-    DELETE FROM embeddings e WHERE NOT EXISTS (SELECT FROM chunks c WHERE c.embedded_hash = e.text_hash)
+    DELETE FROM embeddings e
+    WHERE e.stored_at < :before AND NOT EXISTS (SELECT FROM chunks c WHERE c.embedded_hash = e.text_hash)
 """)
 _COUNT_TERMS = sa.text("""
     UPDATE term_counts t SET rows = t.rows - gone.rows
@@ -64,7 +65,7 @@ def require_vectors(connection: Connection, generation_id: int, hashes: Collecti
     Call it in the transaction that writes chunks with these hashes. Raises `Unavailable` if one is gone: whoever
     removed it could not know that it was about to be needed, so the job is repeated and embeds it again.
     """
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(_VECTORS_LOCK)))
+    vector_lock.hold_for_use(connection)
     there = (
         sa.select(sa.func.count())
         .select_from(embeddings.join(generations, generations.c.embedding == embeddings.c.model))
@@ -100,15 +101,9 @@ def hashes_of(connection: Connection, rows: Mapping[int, Sequence[str]]) -> set[
     return found
 
 
-def remove_rows(
-    connection: Connection, rows: Mapping[int, Sequence[str]], unpack: Unpack, *, and_orphans: bool = False
-) -> Removed:
-    """Remove rows with their places, and the vectors that no row of any generation needs after that.
-
-    `and_orphans`: also every other vector that no row needs (what interrupted work left; work under way makes its own
-    again).
-    """
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_VECTORS_LOCK)))
+def remove_rows(connection: Connection, rows: Mapping[int, Sequence[str]], unpack: Unpack) -> Removed:
+    """Remove rows with their places, and the vectors that no row of any generation needs after that."""
+    vector_lock.hold_for_removal(connection)
     hashes: set[bytes] = set()
     count = 0
     for generation_id, ids in rows.items():
@@ -122,9 +117,19 @@ def remove_rows(
         count += len(gone)
         _uncount(connection, generation_id, [row.terms for row in gone if row.valid_to == FOREVER], unpack)
     forgotten = connection.execute(_FORGET_VECTORS, {"hashes": list(hashes)}).rowcount
-    if and_orphans:
-        forgotten += connection.execute(_FORGET_ORPHANS).rowcount
     return Removed(count, forgotten)
+
+
+def forget_orphans(connection: Connection) -> datetime:
+    """Remove every vector that no row of any generation needs, and return the time before which those were stored.
+
+    Interrupted work left them, and rows that a generation has lost otherwise: nothing tells whose they were. Work under
+    way, whose rows are not written yet, loses its own and makes them again. Needs no publish lock.
+    """
+    vector_lock.hold_for_removal(connection)
+    before: datetime = connection.execute(sa.select(sa.func.now())).scalar_one()
+    connection.execute(_FORGET_ORPHANS, {"before": before})
+    return before
 
 
 def forget_places(connection: Connection, doomed: Sequence[tuple[str, int]]) -> None:

@@ -180,12 +180,6 @@ def version_numbers(connection: Connection, document_id: str) -> list[tuple[str,
     return [(document_id, number) for number in connection.execute(query).scalars()]
 
 
-def ever_unpublished(connection: Connection, document_id: str) -> bool:
-    """True if a version was never published: vectors may have been made for it that no row tells of."""
-    query = sa.exists().where(versions.c.document_id == document_id, versions.c.valid_from.is_(None))
-    return bool(connection.execute(sa.select(query)).scalar_one())
-
-
 def blobs_of(connection: Connection, document_id: str) -> frozenset[str]:
     """SHA-256 of the bytes that a document's versions refer to."""
     query = sa.select(versions.c.sha256).where(versions.c.document_id == document_id, versions.c.sha256 != "")

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +14,8 @@ from kbcore.domain.document import VersionState
 from kbcore.domain.evaluation import GoldenQuestion
 from kbcore.domain.job import JobState
 from kbcore.errors import Conflict, ItemFailed, NotFound
-from kbcore.metadata import chunks, conversations, documents, golden_sets, idempotency, jobs
+from kbcore.metadata import chunks, conversations, documents, golden_sets, idempotency, jobs, scrub
+from kbcore.metadata.database import PUBLISH_LOCK
 from kbcore.metadata.tables import embeddings
 from kbcore.metadata.tables import erasures as erasure_table
 from kbcore.metadata.tables import idempotency as replies
@@ -357,6 +359,42 @@ def test_a_blob_that_comes_back_is_found(traces: Traces) -> None:
     Eraser(traces.works.platform, reached=reached).erase(erasure.id, quietly)
     assert seen.count(EraseStep.PROBED) == 2
     assert traces.left() == []
+
+
+def test_vectors_that_nobody_needs_are_found_unless_work_stores_them_now(traces: Traces) -> None:
+    """Stored before the removal, by whomever: the round is repeated. Stored since: it can't be the document's."""
+    seen: list[EraseStep] = []
+
+    def reached(step: EraseStep) -> None:
+        if step is EraseStep.ORPHANS_REMOVED:
+            again = step in seen
+            stored_at = datetime.now(UTC) + timedelta(hours=1 if again else -1)
+            row = {"model": "m", "text_hash": b"new" if again else b"old", "vector": b"v", "stored_at": stored_at}
+            with traces.works.platform.database.begin() as connection:
+                connection.execute(sa.insert(embeddings).values(row))
+        seen.append(step)
+
+    erasure = traces.order()
+    Eraser(traces.works.platform, reached=reached).erase(erasure.id, quietly)
+    assert seen.count(EraseStep.PROBED) == 2
+    with traces.works.platform.database.begin() as connection:
+        left = connection.execute(sa.select(embeddings.c.text_hash).where(embeddings.c.model == "m")).scalars().all()
+    assert left == [b"new"]
+
+
+def test_nobody_waits_to_publish_while_conversations_are_searched(
+    traces: Traces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, free = scrub.mentions, []
+
+    def mentions(connection: sa.Connection, document_id: str) -> scrub.Mentions:
+        with traces.works.platform.database.lock(PUBLISH_LOCK, wait=False) as lock:
+            free.append(lock is not None)
+        return original(connection, document_id)
+
+    monkeypatch.setattr(scrub, "mentions", mentions)
+    assert traces.erase().certificate is not None
+    assert free == [True]
 
 
 def test_the_worker_erases(traces: Traces) -> None:

@@ -1,5 +1,6 @@
 """Erasing and purging with several index generations, kept ones and one that is being built."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -9,16 +10,21 @@ from ingestion.erase import Eraser
 from ingestion.index.reconcile import reconcile
 from ingestion.purge import Purger
 from kbcore.bootstrap import Platform
+from kbcore.domain.document import Classification
 from kbcore.domain.job import JobState
-from kbcore.metadata import erasures, spaces
+from kbcore.errors import Unavailable
+from kbcore.metadata import documents, erasures, generations, removal, spaces
 from kbcore.metadata.erasures import Erasure
-from kbcore.metadata.generations import Generation, GenerationState
+from kbcore.metadata.generations import Generation, GenerationState, NewGeneration
+from kbcore.metadata.tables import embeddings
 from services.library.erase import order_erasure
+from services.library.reindex import order_drop
 from tests.integration.erasing import quietly
 from tests.integration.reindexing import ADMIN, Indexes, open_indexes
 
 SECRET = "# Secret\n\nThe quetzalcoatlus project ends in June, and nobody may know of it before.\n\n"
 OTHER = "# Other\n\nThe canteen opens at noon and closes at two, every day but Sunday.\n\n"
+LONG = SECRET + " ".join(f"The quetzalcoatlus project has a part number {n}, which ends in June." for n in range(40))
 CUT = {"max_tokens": 64, "min_tokens": 0}
 
 
@@ -98,6 +104,103 @@ def test_an_index_that_was_given_up_keeps_nothing(indexes: Indexes) -> None:
     assert erase(indexes, secret).certificate is not None
     indexes.platform.vectors.create(ready.collection, ready.dimension)
     assert indexes.platform.vectors.count(ready.collection) == 0
+
+
+def test_an_index_whose_building_has_not_begun_is_not_waited_for(indexes: Indexes) -> None:
+    secret, other = indexes.write(SECRET), indexes.write(OTHER)
+    number, job = indexes.order(**CUT)
+    certificate = erase(indexes, secret).certificate
+    assert certificate is not None
+    assert [each["id"] for each in certificate["generations"]] == [indexes.works.generation.id, number]
+    indexes.works.bench.run(job)
+    built = indexes.get(number)
+    assert built.state is GenerationState.READY
+    assert documents_in(indexes, built) == {other}
+
+
+def test_a_restamp_does_not_wait_for_it_either(indexes: Indexes) -> None:
+    document = indexes.write(OTHER)
+    number, job = indexes.order(**CUT)
+    with indexes.platform.database.begin() as connection:
+        documents.update(connection, document, classification=Classification.RESTRICTED)
+    indexes.works.bench.publisher.restamp(document)
+    indexes.works.bench.run(job)
+    for generation in (indexes.works.generation, indexes.get(number)):
+        stamps = dict(indexes.platform.vectors.scan(generation.collection)).values()
+        assert {stamp.level for stamp in stamps} == {int(Classification.RESTRICTED)}
+
+
+def test_only_what_may_be_left_of_given_up_indexes_is_dropped(
+    indexes: Indexes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = indexes.write(SECRET)
+    gone, job = indexes.order(**CUT)
+    indexes.works.cancel(job)
+    indexes.works.bench.run(job)
+    assert indexes.get(gone).state is GenerationState.CANCELLED
+    left = indexes.build(**CUT)  # its worker dies before it has removed the collection
+    indexes.works.execute(f"UPDATE generations SET state = 'failed' WHERE id = {left.id}")
+    dropped: list[str] = []
+    monkeypatch.setattr(indexes.platform.vectors, "drop", dropped.append)
+    assert erase(indexes, secret).certificate is not None
+    assert dropped == [left.collection]
+
+
+def test_a_given_up_index_that_is_begun_again_loses_the_document(indexes: Indexes) -> None:
+    """It is a kept one again, with whatever stood in its collection before."""
+    secret, other = indexes.write(SECRET), indexes.write(OTHER)
+    ready = indexes.build(**CUT)
+    indexes.works.execute(f"UPDATE generations SET state = 'building' WHERE id = {ready.id}")
+    assert erase(indexes, secret).certificate is not None
+    assert documents_in(indexes, ready) == {other}
+
+
+def test_vectors_that_a_dropped_index_left_go_too(indexes: Indexes) -> None:
+    secret, _ = indexes.write(LONG), indexes.write(OTHER)
+    ready = indexes.build(**CUT)
+    with indexes.platform.database.begin() as connection:
+        job = order_drop(connection, ADMIN, ready.id)
+    indexes.works.execute("UPDATE generations SET created_at = created_at - interval '1 hour'")
+    indexes.works.bench.run(job)
+    assert unneeded_vectors(indexes) > 0
+    assert erase(indexes, secret).certificate is not None
+    assert unneeded_vectors(indexes) == 0
+
+
+def test_vectors_of_a_deleted_document_go_although_following_forgot_its_rows(indexes: Indexes) -> None:
+    secret, _ = indexes.write(LONG), indexes.write(OTHER)
+    indexes.build(**CUT)
+    indexes.delete(secret)
+    indexes.follow()
+    assert unneeded_vectors(indexes) > 0
+    assert erase(indexes, secret).certificate is not None
+    assert unneeded_vectors(indexes) == 0
+
+
+def test_an_index_that_is_forgotten_waits_for_rows_being_written(indexes: Indexes) -> None:
+    indexes.write(OTHER)
+    live = indexes.works.generation
+    with indexes.platform.database.begin() as connection:
+        new = NewGeneration("another-model", live.dimension, live.chunking, {})
+        other = generations.insert_building(connection, "t_other", new, through=1)
+        generations.move(connection, other.id, (GenerationState.BUILDING,), GenerationState.CANCELLED)
+        connection.execute(sa.insert(embeddings).values(model="another-model", text_hash=b"h", vector=b"v"))
+    done = threading.Event()
+
+    def forget() -> None:
+        with indexes.platform.database.begin() as connection:
+            generations.forget_rows(connection, other.id)
+        done.set()
+
+    thread = threading.Thread(target=forget)
+    with indexes.platform.database.begin() as connection:
+        removal.require_vectors(connection, other.id, [b"h"])
+        thread.start()
+        assert not done.wait(0.3)
+        removal.require_vectors(connection, other.id, [b"h"])
+    thread.join()
+    with pytest.raises(Unavailable), indexes.platform.database.begin() as connection:
+        removal.require_vectors(connection, other.id, [b"h"])
 
 
 def test_history_that_is_purged_while_an_index_is_built(indexes: Indexes) -> None:
