@@ -47,17 +47,19 @@ _ITEMS = sa.text(f"""
     ORDER BY d.id DESC, v.number DESC LIMIT :limit
 """)
 
-# By document, so that one item too many here cannot hide one too few there.
+# By document, so that one item too many here cannot hide one too few there. Both counts of versions read an index only;
+# a state that is no outcome counts for itself.
 _BALANCE = sa.text(f"""
     WITH ended AS (
-        SELECT v.document_id, {_OUTCOME} AS outcome, count(*) AS items FROM versions v GROUP BY 1, 2
+        SELECT outcome, sum(items) AS items
+        FROM (SELECT {_OUTCOME} AS outcome, items FROM (SELECT state, count(*) AS items FROM versions GROUP BY 1) v) o
+        GROUP BY 1
     ),
-    counted AS (SELECT document_id, sum(items) AS items FROM ended WHERE outcome = ANY(:outcomes) GROUP BY 1)
-    SELECT COALESCE((SELECT jsonb_object_agg(outcome, items) FROM (
-               SELECT outcome, sum(items) AS items FROM ended GROUP BY 1
-           ) o), '{{}}') AS outcomes,
+    counted AS (SELECT document_id, count(*) AS items FROM versions GROUP BY 1)
+    SELECT COALESCE((SELECT jsonb_object_agg(outcome, items) FROM ended), '{{}}') AS outcomes,
         COALESCE(sum(d.latest_version), 0) AS received,
-        COALESCE(sum(abs(d.latest_version - COALESCE(c.items, 0))), 0) AS imbalance
+        COALESCE(sum(abs(d.latest_version - COALESCE(c.items, 0))), 0)
+            + COALESCE((SELECT sum(items) FROM ended WHERE outcome <> ALL(:outcomes)), 0) AS imbalance
     FROM documents d LEFT JOIN counted c ON c.document_id = d.id
 """)
 

@@ -183,6 +183,7 @@ versions = sa.Table(
     sa.Index("ix_versions_sha256", "sha256"),
     sa.Index("ix_versions_effective", "effective_from", postgresql_where=sa.text(f"valid_to = {FOREVER}")),
     sa.Index("ix_versions_effective_to", "effective_to", postgresql_where=sa.text(f"valid_to = {FOREVER}")),
+    sa.Index("ix_versions_purged_at", "purged_at", postgresql_where=sa.text("purged_at IS NOT NULL")),
     # What retention may have to remove: not in force, and there are bytes left.
     sa.Index(
         "ix_versions_ended",

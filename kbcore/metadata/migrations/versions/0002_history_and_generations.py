@@ -124,6 +124,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("valid_to = 4611686018427387904"),
     )
     op.create_index(
+        "ix_versions_purged_at",
+        "versions",
+        ["purged_at"],
+        unique=False,
+        postgresql_where=sa.text("purged_at IS NOT NULL"),
+    )
+    op.create_index(
         "ix_versions_ended",
         "versions",
         ["document_id", "number"],
