@@ -200,8 +200,8 @@ class Eraser:
         platform = self._platform
         hashes = [bytes.fromhex(item) for item in found.hashes]
         with platform.database.begin() as connection:
-            probes = [Probe(where, None, n) for where, n in remnants.in_sql(connection, erasure.document_id).items()]
             orphans = remnants.orphaned_vectors(connection, before)
+            probes = [Probe(where, None, n) for where, n in remnants.in_sql(connection, erasure.document_id).items()]
             unneeded, needed = remnants.stored_vectors(connection, hashes, before)
             referred = blob_references.referred_to(connection, found.blobs)
             key = erasures.document_key(connection, erasure.document_id)

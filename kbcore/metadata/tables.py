@@ -268,6 +268,7 @@ embeddings = sa.Table(
     sa.Column("text_hash", sa.LargeBinary, primary_key=True),
     sa.Column("vector", sa.LargeBinary, nullable=False),  # float32 little-endian
     sa.Column("stored_at", _time, nullable=False, server_default=sa.func.now()),  # an orphan, or work under way?
+    sa.Index("ix_embeddings_text_hash", "text_hash", "stored_at"),  # is it an orphan?
 )
 
 # Corpus statistics of the keyword leg: in how many open rows of a generation a term occurs.

@@ -116,6 +116,27 @@ def upgrade() -> None:
     op.add_column("versions", sa.Column("effective_to", sa.DateTime(timezone=True), nullable=True))
     op.add_column("versions", sa.Column("staged_in", sa.Integer(), nullable=True))
     op.add_column("versions", sa.Column("purged_at", sa.DateTime(timezone=True), nullable=True))
+    _create_indexes()
+    op.execute("""
+        UPDATE versions v SET tags = d.tags, metadata = d.metadata, effective_from = d.effective_from,
+            effective_to = d.effective_to
+        FROM documents d WHERE d.id = v.document_id
+    """)
+    op.execute("""
+        UPDATE versions SET staged_in = (SELECT id FROM generations WHERE state = 'live') WHERE state = 'staged'
+    """)
+    op.execute("UPDATE generations SET live_at = created_at, ready_at = created_at")
+    op.execute("""
+        INSERT INTO turn_sources (turn_id, document_id, version)
+        SELECT DISTINCT t.id, c->>'document_id', CAST(c->>'version' AS int)
+        FROM turns t, jsonb_array_elements(t.citations->'cited') c
+        UNION
+        SELECT t.id, n, 0 FROM turns t, jsonb_array_elements_text(t.citations->'named') n
+    """)
+
+
+def _create_indexes() -> None:
+    """Those of tables that were there before."""
     op.create_index(
         "ix_versions_effective",
         "versions",
@@ -137,6 +158,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("sha256 <> '' AND valid_to IS DISTINCT FROM 4611686018427387904"),
     )
+    op.create_index("ix_embeddings_text_hash", "embeddings", ["text_hash", "stored_at"], unique=False)
     op.create_index("ix_publications_committed_at", "publications", ["committed_at"], unique=False)
     op.create_index("ix_chunks_embedded_hash", "chunks", ["embedded_hash"], unique=False)
     op.create_index(
@@ -154,19 +176,3 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'building'"),
     )
     op.create_index("ix_versions_sha256", "versions", ["sha256"], unique=False)
-    op.execute("""
-        UPDATE versions v SET tags = d.tags, metadata = d.metadata, effective_from = d.effective_from,
-            effective_to = d.effective_to
-        FROM documents d WHERE d.id = v.document_id
-    """)
-    op.execute("""
-        UPDATE versions SET staged_in = (SELECT id FROM generations WHERE state = 'live') WHERE state = 'staged'
-    """)
-    op.execute("UPDATE generations SET live_at = created_at, ready_at = created_at")
-    op.execute("""
-        INSERT INTO turn_sources (turn_id, document_id, version)
-        SELECT DISTINCT t.id, c->>'document_id', CAST(c->>'version' AS int)
-        FROM turns t, jsonb_array_elements(t.citations->'cited') c
-        UNION
-        SELECT t.id, n, 0 FROM turns t, jsonb_array_elements_text(t.citations->'named') n
-    """)
