@@ -16,7 +16,7 @@ from tests.e2e.consistency import DOCUMENTS, SPACE, Administrator, Historian, Re
 from tests.e2e.product import Product, running_product, wait_until
 
 KILLS = int(os.environ.pop("ZHIKU_TEST_KILLS", "6"))  # taken out: Zhiku refuses to start with a setting it has not
-PARTS_TO_KILL = ("worker", "worker", "worker", "milvus", "redis", "postgres", "api")
+PARTS_TO_KILL = ("worker", "worker", "milvus", "redis", "postgres", "api")
 
 
 @pytest.fixture(scope="module")
