@@ -74,6 +74,7 @@ class IndexWork:
         self._begin_again(generation)
         with self._alone(generation) as present:
             if present.state is not GenerationState.BUILDING:
+                self._start_gate(present)  # a worker that died here had done all but this
                 return
             if present.cursor == 0:  # nothing is built yet, so what stands there is of another life
                 self.remove(present)
@@ -102,10 +103,25 @@ class IndexWork:
     def _finish_building(self, generation: Generation) -> None:
         building = (GenerationState.BUILDING,)
         with self._platform.database.begin() as connection:
-            ready = generations.move(connection, generation.id, building, GenerationState.READY, ready_at=_now())
-        if ready:
-            with self._platform.database.begin() as connection:
-                _start_gate(connection, generation)
+            generations.move(connection, generation.id, building, GenerationState.READY, ready_at=_now())
+        self._start_gate(generation)
+
+    def _start_gate(self, generation: Generation) -> None:
+        """Let a finished generation be compared with the live one, once, if it must pass a gate."""
+        with self._platform.database.begin() as connection:
+            present, live = generations.lock(connection, generation.id), generations.live(connection)
+            if present is None or present.state is not GenerationState.READY or present.gate is None or live is None:
+                return
+            if present.evaluation_id is None:
+                evaluation_id, _ = evaluations.start(
+                    connection,
+                    golden_set_id=str(present.gate["golden_set_id"]),
+                    generation_id=present.id,
+                    baseline_id=live.id,
+                    gate={name: value for name, value in present.gate.items() if name in ("min_ndcg", "max_drop")},
+                    created_by=present.created_by,
+                )
+                generations.update(connection, present.id, evaluation_id=evaluation_id)
 
     def _builder(self, generation: Generation, progress: Progress) -> Builder:
         """Raises `ItemFailed` (`embedding_mismatch`) if the model is not configured: waiting would not help."""
@@ -189,22 +205,6 @@ def require_model(platform: Platform, generation: Generation) -> None:
         raise ItemFailed(
             "embedding_mismatch", f"no setting names the embedding model {generation.embedding} of this index any more"
         )
-
-
-def _start_gate(connection: Connection, generation: Generation) -> None:
-    """Let the finished generation be compared with the live one, if it must pass a gate."""
-    live = generations.live(connection)
-    if generation.gate is None or live is None:
-        return
-    evaluation_id, _ = evaluations.start(
-        connection,
-        golden_set_id=str(generation.gate["golden_set_id"]),
-        generation_id=generation.id,
-        baseline_id=live.id,
-        gate={name: value for name, value in generation.gate.items() if name in ("min_ndcg", "max_drop")},
-        created_by=generation.created_by,
-    )
-    generations.update(connection, generation.id, evaluation_id=evaluation_id)
 
 
 def _now() -> datetime:

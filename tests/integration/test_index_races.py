@@ -221,6 +221,22 @@ def test_the_golden_set_of_a_gate_stays(indexes: Indexes) -> None:
     assert refused.value.code == "golden_set_in_use"
 
 
+def test_a_worker_that_died_before_the_gate_was_started_leaves_it_to_the_next(indexes: Indexes) -> None:
+    indexes.write(RULES)
+    with indexes.platform.database.begin() as connection:
+        questions = [GoldenQuestion(str(number), "?", "admin", ("d",)) for number in range(5)]
+        golden_sets.insert_set(connection, name="faq", questions=questions, created_by="admin")
+    number, job = indexes.order(gate=GateOrder("faq", None, 0.02))
+    indexes.works.bench.run(job)
+    started = indexes.get(number).evaluation_id
+    assert started is not None
+    indexes.works.execute("UPDATE generations SET evaluation_id = NULL WHERE state = 'ready'")
+    indexes.works.execute("UPDATE jobs SET state = 'queued' WHERE kind = 'reindex'")
+    indexes.works.bench.run(job)
+    assert indexes.works.job(job).state is JobState.SUCCEEDED
+    assert indexes.get(number).evaluation_id not in (None, started)
+
+
 def test_next_years_rule_that_is_ready_first_does_not_take_the_place_of_todays(indexes: Indexes) -> None:
     document = indexes.write("# R\n\nThe old rule.\n")
     _, today, today_job = indexes.works.upload("# R\n\nThe corrected rule of today.\n", document)
