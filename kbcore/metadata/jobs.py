@@ -132,6 +132,7 @@ def progress(connection: Connection, job_id: str, worker: str, stage: str, done:
         .where(jobs.c.id == job_id, _held_by(worker))
         .values(
             stage_started_at=sa.case((jobs.c.stage == stage, jobs.c.stage_started_at), else_=sa.func.now()),
+            attempts=sa.case((_gets_on(stage, done), 1), else_=jobs.c.attempts),
             stage=stage,
             done=done,
             total=total,
@@ -297,6 +298,11 @@ def _erased() -> sa.ColumnElement[bool]:
     """The job's document is erased: what it failed on may quote that. The erasure itself quotes nothing."""
     erased = sa.exists().where(documents.c.id == jobs.c.document_id, documents.c.erased_at.is_not(None))
     return sa.and_(jobs.c.kind != JobKind.ERASE, erased)
+
+
+def _gets_on(stage: str, done: int) -> sa.ColumnElement[bool]:
+    """Whether work that is kept bit by bit is further than it ever was: then earlier deaths were not its fault."""
+    return sa.and_(jobs.c.kind.in_((JobKind.REINDEX, JobKind.FOLLOW)), jobs.c.stage == stage, jobs.c.done < done)
 
 
 def _held_by(worker: str) -> sa.ColumnElement[bool]:

@@ -237,6 +237,18 @@ def test_a_worker_that_died_before_the_gate_was_started_leaves_it_to_the_next(in
     assert indexes.get(number).evaluation_id not in (None, started)
 
 
+def test_deaths_of_workers_count_only_while_the_build_gets_no_further(indexes: Indexes) -> None:
+    _, job = indexes.order()
+    seen = []
+    for done in (2, 5, 5, 5):
+        with indexes.platform.database.begin() as connection:
+            jobs.claim(connection, job, "w", 60.0)
+            jobs.progress(connection, job, "w", "build", done, 9)
+        seen.append(indexes.works.job(job).attempts)
+        indexes.works.expire_leases()
+    assert seen == [1, 1, 2, 3]
+
+
 def test_next_years_rule_that_is_ready_first_does_not_take_the_place_of_todays(indexes: Indexes) -> None:
     document = indexes.write("# R\n\nThe old rule.\n")
     _, today, today_job = indexes.works.upload("# R\n\nThe corrected rule of today.\n", document)
