@@ -79,7 +79,8 @@ class IndexWork:
             if present.cursor == 0:  # nothing is built yet, so what stands there is of another life
                 self.remove(present)
             self._platform.vectors.create(present.collection, present.dimension)
-            builder = self._builder(present, progress)
+            require_model(self._platform, present)
+            builder = Builder(self._platform, present, progress)
             builder.first_pass()
             builder.catch_up()
             if not counts_agree(self._platform, present):
@@ -122,11 +123,6 @@ class IndexWork:
                     created_by=present.created_by,
                 )
                 generations.update(connection, present.id, evaluation_id=evaluation_id)
-
-    def _builder(self, generation: Generation, progress: Progress) -> Builder:
-        """Raises `ItemFailed` (`embedding_mismatch`) if the model is not configured: waiting would not help."""
-        require_model(self._platform, generation)
-        return Builder(self._platform, generation, progress)
 
     def _follow(self, progress: Progress) -> None:
         with self._platform.database.begin() as connection:

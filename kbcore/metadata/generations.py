@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row
 
 from kbcore.language.analyzer import DEFAULT_ANALYZER
 from kbcore.metadata import vector_lock
-from kbcore.metadata.tables import chunks, documents, embeddings, epoch, generations, term_counts
+from kbcore.metadata.tables import chunks, embeddings, epoch, generations, term_counts
 
 
 class GenerationState(StrEnum):
@@ -216,11 +216,6 @@ def documents_in(connection: Connection, generation_id: int) -> int:
     """How many documents have rows in a generation."""
     query = sa.select(sa.func.count(sa.distinct(chunks.c.document_id))).where(chunks.c.generation_id == generation_id)
     return int(connection.execute(query).scalar_one())
-
-
-def space_ids(connection: Connection) -> list[str]:
-    """Ids of all spaces that ever held a document."""
-    return list(connection.execute(sa.select(documents.c.space_id).distinct()).scalars())
 
 
 def _insert(connection: Connection, prefix: str, new: NewGeneration, state: GenerationState, **values: object) -> int:

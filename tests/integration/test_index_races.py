@@ -18,6 +18,7 @@ from kbcore.metadata import chunks, documents, golden_sets, jobs, publications, 
 from kbcore.metadata.generations import GenerationState
 from services.library.erase import order_erasure
 from services.library.reindex import GateOrder, order_drop, order_promotion
+from tests.integration.erasing import quietly
 from tests.integration.reindexing import ADMIN, Indexes, open_indexes
 
 RULES = "# Rules\n\n" + " ".join(
@@ -31,10 +32,6 @@ FINER = {"max_tokens": 64, "min_tokens": 0}
 def indexes(platform: Platform) -> Iterator[Indexes]:
     with open_indexes(platform) as opened:
         yield opened
-
-
-def quietly(_stage: str, _done: int, _total: int) -> None:
-    return None
 
 
 def documents_in(indexes: Indexes, number: int) -> set[str]:

@@ -33,15 +33,12 @@ from kbcore.metadata.tables import embeddings, snapshots, version_chunks
 from kbcore.metadata.tables import spaces as space_table
 from kbcore.metadata.versions import NewVersion
 from kbcore.permissions.policy import Grant, Policy, Role
+from tests.integration.erasing import quietly
 from tests.integration.ingesting import Works, open_works
 
 
 class Killed(BaseException):
     """Ends a purge where it stands; nothing catches it."""
-
-
-def quietly(_stage: str, _done: int, _total: int) -> None:
-    """A job's progress that nobody reads."""
 
 
 def part(word: str) -> str:
