@@ -4,6 +4,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from kbcore.audit.chain import ChainKey
 from kbcore.blobs.filesystem import FilesystemBlobs
 from kbcore.blobs.interface import BlobStore
 from kbcore.blobs.s3 import S3Blobs
@@ -17,6 +18,7 @@ from kbcore.errors import NotFound, Unavailable
 from kbcore.llm.extractive import ExtractiveModel
 from kbcore.llm.interface import AnswerModel
 from kbcore.llm.langchain_chat import LangChainModel
+from kbcore.metadata.audit_trail import AuditTrail
 from kbcore.metadata.database import Database
 from kbcore.queue.celery import CeleryQueue
 from kbcore.queue.interface import JobQueue
@@ -24,7 +26,7 @@ from kbcore.rerank.cross_encoder import CrossEncoderReranker
 from kbcore.rerank.http import HttpReranker
 from kbcore.rerank.interface import Reranker
 from kbcore.settings import CONFIG_FOLDER, EmbeddingSettings, Settings
-from kbcore.signing import Signer
+from kbcore.signing import Signer, seed_from_file, seed_from_text
 from kbcore.vectors.interface import VectorStore
 from kbcore.vectors.milvus import MilvusStore
 
@@ -74,6 +76,14 @@ class Platform:
         """What signs certificates of erasure. Raises `ConfigurationError`."""
         given = self.settings.erasure.signing_key.get_secret_value()
         return Signer.from_text(given) if given else Signer.from_file(self.settings.home / "keys" / "erasure.key")
+
+    @cached_property
+    def audit(self) -> AuditTrail:
+        """The audit log. Raises `ConfigurationError` if its key cannot be read or made."""
+        given = self.settings.audit.key.get_secret_value()
+        file = self.settings.home / "keys" / "audit.key"
+        secret = seed_from_text(given, "setting audit.key") if given else seed_from_file(file)
+        return AuditTrail(self.database, ChainKey(secret))
 
     @cached_property
     def queue(self) -> JobQueue:

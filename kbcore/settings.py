@@ -105,6 +105,12 @@ class ErasureSettings(_Section):
     signing_key: SecretStr
 
 
+class AuditSettings(_Section):
+    """The audit log."""
+
+    key: SecretStr
+
+
 class ParsingSettings(_Section):
     """Limits of the parsing process."""
 
@@ -207,6 +213,7 @@ class Settings(_Section):
     parsing: ParsingSettings
     worker: WorkerSettings
     erasure: ErasureSettings
+    audit: AuditSettings
     retrieval: RetrievalSettings
     evaluation: EvaluationSettings
     answer: AnswerSettings

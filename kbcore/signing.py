@@ -33,23 +33,12 @@ class Signer:
     @classmethod
     def from_text(cls, text: str) -> Self:
         """From base64 of 32 bytes. Raises `ConfigurationError`."""
-        return cls(_seed(text, "setting erasure.signing_key"))
+        return cls(seed_from_text(text, "setting erasure.signing_key"))
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """From a file with base64 of 32 bytes; made with a new key (mode 0600) if there is none.
-
-        Several processes that begin at once agree on one key. Raises `ConfigurationError`.
-        """
-        try:
-            if not path.exists():
-                _make(path)
-            return cls(_seed(path.read_text(encoding="ascii").strip(), str(path)))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(
-                f"{path}: the key that signs certificates cannot be read or made ({type(error).__name__}); "
-                "set erasure.signing_key instead"
-            ) from error
+        """From a file, made with a new key if there is none (`seed_from_file`). Raises `ConfigurationError`."""
+        return cls(seed_from_file(path))
 
     def sign(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """The document with `public_key` and `signature`, both base64."""
@@ -76,6 +65,22 @@ def canonical(document: Mapping[str, Any]) -> bytes:
     return json.dumps(signed, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def seed_from_file(path: Path) -> bytes:
+    """32 secret bytes from a file with their base64; made with new ones (mode 0600) if there is none.
+
+    Several processes that begin at once agree on one key. Raises `ConfigurationError`.
+    """
+    try:
+        if not path.exists():
+            _make(path)
+        return seed_from_text(path.read_text(encoding="ascii").strip(), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{path}: the key cannot be read or made ({type(error).__name__}); set it in the settings instead "
+            "(erasure.signing_key, audit.key)"
+        ) from error
+
+
 def _make(path: Path) -> None:
     """The file appears whole, or is the one that another process made first."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -91,7 +96,8 @@ def _make(path: Path) -> None:
         Path(name).unlink()
 
 
-def _seed(text: str, where: str) -> bytes:
+def seed_from_text(text: str, where: str) -> bytes:
+    """32 secret bytes from their base64; `where` names the place in the `ConfigurationError` for anything else."""
     try:
         seed = base64.b64decode(text, validate=True)
     except binascii.Error:

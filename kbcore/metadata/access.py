@@ -46,7 +46,7 @@ READABLE = f"{ENTITLED} AND d.deleted_at IS NULL"
 
 _CALLER = sa.text(f"""
     WITH RECURSIVE {PRINCIPALS_CTE}
-    SELECT u.id, u.name, u.clearance, u.is_admin, ARRAY(SELECT principal FROM principals) AS principals
+    SELECT u.id, u.name, u.clearance, u.is_admin, u.is_auditor, ARRAY(SELECT principal FROM principals) AS principals
     FROM users u WHERE u.id = :user_id AND u.active
 """)
 
@@ -69,6 +69,7 @@ def resolve_caller(connection: Connection, user_id: str, key_id: str | None = No
         principals=frozenset(row.principals),
         clearance=Classification(row.clearance),
         is_admin=row.is_admin,
+        is_auditor=row.is_auditor,
     )
 
 

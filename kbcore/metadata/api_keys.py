@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from kbcore.domain.document import Classification
-from kbcore.domain.principal import ApiKey, Caller
+from kbcore.domain.principal import ApiKey, Caller, KeyKind, Scope
 from kbcore.errors import NotFound
 from kbcore.metadata.access import PRINCIPALS_CTE
 from kbcore.metadata.tables import api_keys
@@ -15,7 +15,7 @@ from kbcore.metadata.tables import api_keys
 _KEY_AND_CALLER = sa.text(f"""
     WITH RECURSIVE presented AS (SELECT * FROM api_keys WHERE id = :key_id),
     {PRINCIPALS_CTE.replace(":user_id", "(SELECT user_id FROM presented)")}
-    SELECT k.secret_hash, u.id AS user_id, u.name, u.clearance, u.is_admin,
+    SELECT k.secret_hash, u.id AS user_id, u.name, u.clearance, u.is_admin, u.is_auditor, k.scopes,
            u.active AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AS usable,
            k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute' AS use_is_news,
            ARRAY(SELECT principal FROM principals) AS principals
@@ -54,6 +54,8 @@ def find_presented(connection: Connection, key_id: str) -> PresentedKey | None:
         principals=frozenset(row.principals),
         clearance=Classification(row.clearance),
         is_admin=row.is_admin,
+        is_auditor=row.is_auditor,
+        scopes=None if row.scopes is None else frozenset(map(Scope, row.scopes)),
     )
     return PresentedKey(bytes(row.secret_hash), caller, row.usable, row.use_is_news)
 
@@ -116,6 +118,9 @@ def _key(row: sa.Row[tuple[object, ...]]) -> ApiKey:
         id=row.id,
         name=row.name,
         user_id=row.user_id,
+        kind=KeyKind(row.kind),
+        scopes=None if row.scopes is None else frozenset(map(Scope, row.scopes)),
+        acts_for=row.acts_for,
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,

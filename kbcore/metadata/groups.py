@@ -24,11 +24,12 @@ _REACHABLE = sa.text("""
 """)
 
 
-def create_group(connection: Connection, *, name: str, title: str) -> Group:
-    """Add an empty group. Raises `Conflict` (`name_taken`)."""
+def create_group(connection: Connection, *, name: str, title: str, external_id: str | None = None) -> Group:
+    """Add an empty group. Raises `Conflict` (`name_taken`, `external_id_taken`)."""
+    _require_free_external_id(connection, external_id)
     row = connection.execute(
         insert(groups)
-        .values(id=new_id(), name=name, title=title)
+        .values(id=new_id(), name=name, title=title, external_id=external_id)
         .on_conflict_do_nothing(index_elements=[groups.c.name])
         .returning(*groups.c)
     ).one_or_none()
@@ -56,9 +57,10 @@ def list_groups(connection: Connection, *, after: str | None, limit: int) -> lis
 
 
 def update_group(connection: Connection, group_id: str, values: Mapping[str, object]) -> Group:
-    """Set columns of a group. Raises `Conflict` (`name_taken`)."""
+    """Set columns of a group. Raises `Conflict` (`name_taken`, `external_id_taken`)."""
     if not values:
         return get_group(connection, group_id)
+    _require_free_external_id(connection, values.get("external_id"), besides=group_id)
     taken = sa.select(groups.c.id).where(groups.c.name == values.get("name"), groups.c.id != group_id)
     if connection.execute(taken).first() is not None:
         raise Conflict(f"There is already a group named {values['name']!r}.", code="name_taken")
@@ -105,5 +107,11 @@ def remove_member(connection: Connection, group_id: str, member: str) -> None:
         raise NotFound("member")
 
 
+def _require_free_external_id(connection: Connection, external_id: object, *, besides: str = "") -> None:
+    taken = sa.select(groups.c.id).where(groups.c.external_id == external_id, groups.c.id != besides)
+    if external_id is not None and connection.execute(taken).first() is not None:
+        raise Conflict("Another group has this external_id already.", code="external_id_taken")
+
+
 def _group(row: sa.Row[tuple[object, ...]]) -> Group:
-    return Group(id=row.id, name=row.name, title=row.title, created_at=row.created_at)
+    return Group(id=row.id, name=row.name, title=row.title, external_id=row.external_id, created_at=row.created_at)

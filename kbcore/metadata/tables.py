@@ -41,6 +41,11 @@ users = sa.Table(
     sa.Column("email", sa.Text),
     sa.Column("clearance", sa.SmallInteger, nullable=False),
     sa.Column("is_admin", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("is_auditor", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("kind", sa.Text, nullable=False, server_default="person"),  # kbcore.domain.principal.UserKind
+    sa.Column("external_id", sa.Text, unique=True),  # the id that a directory (SCIM, OIDC) knows it by
+    sa.Column("password_hash", sa.Text),  # Argon2id in PHC form; NULL = no password login
+    sa.Column("throttled_until", _time),  # set by an anomaly rule
     sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
     _created(),
 )
@@ -51,6 +56,7 @@ groups = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False, unique=True),
     sa.Column("title", sa.Text, nullable=False),
+    sa.Column("external_id", sa.Text, unique=True),  # the id that a directory knows it by; NULL = managed here
     _created(),
 )
 
@@ -60,6 +66,19 @@ group_members = sa.Table(
     metadata,
     sa.Column("group_id", sa.ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("member", sa.Text, primary_key=True, index=True),
+    # kbcore.domain.principal.MemberSource: whoever put it there is who takes it out again.
+    sa.Column("source", sa.Text, nullable=False, server_default="manual"),
+)
+
+# Who an identity provider says that somebody is. A token older than `issued_at` changes no memberships.
+identities = sa.Table(
+    "identities",
+    metadata,
+    sa.Column("issuer", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("issued_at", _time, nullable=False),
+    _created(),
 )
 
 api_keys = sa.Table(
@@ -69,6 +88,9 @@ api_keys = sa.Table(
     sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("secret_hash", sa.LargeBinary, nullable=False),  # SHA-256 of 256 random bits: no salt needed
+    sa.Column("kind", sa.Text, nullable=False, server_default="key"),  # kbcore.domain.principal.KeyKind
+    sa.Column("scopes", ARRAY(sa.Text)),  # kbcore.domain.principal.Scope; NULL = all that its user may do
+    sa.Column("acts_for", sa.Boolean, nullable=False, server_default=sa.false()),  # for people, with their rights
     _created(),
     sa.Column("expires_at", _time),
     sa.Column("revoked_at", _time),
@@ -82,6 +104,8 @@ policies = sa.Table(
     metadata,
     sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
     sa.Column("digest", sa.Text, unique=True),  # NULL = owned by a space, mutable; else immutable and shared
+    # The space's policy whose entries count too; NULL = this one counts alone.
+    sa.Column("parent_id", sa.ForeignKey("policies.id", ondelete="CASCADE"), index=True),
     _created(),
 )
 
@@ -91,7 +115,22 @@ policy_entries = sa.Table(
     sa.Column("policy_id", sa.ForeignKey("policies.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("principal", sa.Text, primary_key=True),
     sa.Column("role", sa.Text),  # NULL = denied
+    sa.Column("effective_from", _time),  # half open; NULL = unbounded
+    sa.Column("effective_to", _time),
     sa.Index("ix_policy_entries_principal", "principal"),
+)
+
+# What decided about access, at any time: triggers of the tables named in `relation` write every change here.
+
+access_changes = sa.Table(
+    "access_changes",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("at", _time, nullable=False, server_default=sa.func.clock_timestamp()),
+    sa.Column("relation", sa.Text, nullable=False),  # kbcore.metadata.access_history.Relation
+    sa.Column("key", sa.Text, nullable=False),  # what identifies the row, its parts joined by a line feed
+    sa.Column("row", JSONB),  # what it said from `at`; NULL = gone
+    sa.Index("ix_access_changes_relation_key", "relation", "key", "at"),
 )
 
 # Documents
@@ -427,6 +466,76 @@ erasures = sa.Table(
     sa.Column("job_id", sa.Text),
     sa.Column("certificate", JSONB),  # NULL until every probe has come back empty
     sa.Column("finished_at", _time),
+)
+
+# Audit: a chain. No document text, no names: ids are pseudonyms once a person is erased.
+
+audit_events = sa.Table(
+    "audit_events",
+    metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),  # 1, 2, 3, … without gaps
+    sa.Column("at", _time, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),  # kbcore.audit.events
+    sa.Column("actor", sa.Text),  # the user whose rights counted; NULL = nobody known, or Zhiku itself
+    sa.Column("acting", sa.Text),  # the service account that acted for it
+    sa.Column("key_id", sa.Text),
+    sa.Column("address", sa.Text),  # of the client
+    sa.Column("trace_id", sa.Text),
+    sa.Column("documents", ARRAY(sa.Text), nullable=False),
+    sa.Column("detail", JSONB, nullable=False),
+    sa.Column("mac_key", sa.Text, nullable=False),  # fingerprint of the key that `mac` was made with
+    sa.Column("mac", sa.LargeBinary, nullable=False),  # over this record and the one before
+    sa.Index("ix_audit_events_at", "at"),
+    sa.Index("ix_audit_events_kind", "kind", "seq"),
+    sa.Index("ix_audit_events_actor", "actor", "seq"),
+    sa.Index("ix_audit_events_trace_id", "trace_id"),
+    sa.Index("ix_audit_events_documents", "documents", postgresql_using="gin"),
+)
+
+audit_head = sa.Table(
+    "audit_head",
+    metadata,
+    sa.Column("id", sa.Boolean, primary_key=True, server_default=sa.true()),
+    sa.Column("seq", sa.BigInteger, nullable=False),  # of the last record; 0 = none yet
+    sa.Column("mac", sa.LargeBinary, nullable=False),
+    sa.CheckConstraint("id", name="one_row"),
+)
+
+# How far a reader of the audit stream has come.
+audit_cursors = sa.Table(
+    "audit_cursors",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    _updated(),
+)
+
+# Where somebody has been seen before, as keyed hashes: a new one is remarkable.
+known_places = sa.Table(
+    "known_places",
+    metadata,
+    sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),  # address, key
+    sa.Column("value", sa.Text, primary_key=True),
+    _created(),
+)
+
+# The path of one search or answer. A client may choose its trace id, so that several rows can share one.
+traces = sa.Table(
+    "traces",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("trace_id", sa.Text, nullable=False, index=True),
+    sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("acting", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False),  # search, ask
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("generation_id", sa.Integer),  # NULL = there was no index yet
+    sa.Column("model", sa.Text),
+    sa.Column("prompt_hash", sa.Text),
+    sa.Column("path", JSONB, nullable=False),  # kbcore.domain.trace: request, stages, passages by id and place; no text
+    _created(),
 )
 
 # Quality

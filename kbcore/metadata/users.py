@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from kbcore.domain.document import Classification
 from kbcore.domain.ids import new_id
-from kbcore.domain.principal import User
+from kbcore.domain.principal import User, UserKind
 from kbcore.errors import Conflict, NotFound
 from kbcore.metadata.tables import group_members, policies, policy_entries, users
 
@@ -23,8 +23,12 @@ def create_user(
     email: str | None,
     clearance: Classification,
     is_admin: bool,
+    is_auditor: bool = False,
+    kind: UserKind = UserKind.PERSON,
+    external_id: str | None = None,
 ) -> User:
-    """Add a user. Raises `Conflict` (`name_taken`)."""
+    """Add a user. Raises `Conflict` (`name_taken`, `external_id_taken`)."""
+    _require_free_external_id(connection, external_id)
     row = connection.execute(
         insert(users)
         .values(
@@ -34,6 +38,9 @@ def create_user(
             email=email,
             clearance=int(clearance),
             is_admin=is_admin,
+            is_auditor=is_auditor,
+            kind=kind,
+            external_id=external_id,
         )
         .on_conflict_do_nothing(index_elements=[users.c.name])
         .returning(*users.c)
@@ -73,12 +80,16 @@ def sample_active(connection: Connection, *, seed: str, limit: int) -> list[str]
 
 
 def update_user(connection: Connection, user_id: str, values: Mapping[str, object]) -> User:
-    """Set columns of a user. Raises `NotFound("user")`, `Conflict` (`name_taken`, `last_admin`)."""
+    """Set columns of a user.
+
+    Raises `NotFound("user")`, `Conflict` (`name_taken`, `external_id_taken`, `last_admin`).
+    """
     _hold_last_admin(connection)
     before = get_user(connection, user_id)
     taken = sa.select(users.c.id).where(users.c.name == values.get("name"), users.c.id != user_id)
     if connection.execute(taken).first() is not None:
         raise Conflict(f"There is already a user named {values['name']!r}.", code="name_taken")
+    _require_free_external_id(connection, values.get("external_id"), besides=user_id)
     row = (
         connection.execute(sa.update(users).where(users.c.id == user_id).values(**values).returning(*users.c)).one()
         if values
@@ -107,6 +118,12 @@ def delete_user(connection: Connection, user_id: str) -> None:
     )
 
 
+def _require_free_external_id(connection: Connection, external_id: object, *, besides: str = "") -> None:
+    taken = sa.select(users.c.id).where(users.c.external_id == external_id, users.c.id != besides)
+    if external_id is not None and connection.execute(taken).first() is not None:
+        raise Conflict("Another user has this external_id already.", code="external_id_taken")
+
+
 def _hold_last_admin(connection: Connection) -> None:
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LAST_ADMIN_LOCK)))
 
@@ -129,6 +146,9 @@ def _user(row: sa.Row[tuple[object, ...]]) -> User:
         email=row.email,
         clearance=Classification(row.clearance),
         is_admin=row.is_admin,
+        is_auditor=row.is_auditor,
         active=row.active,
+        kind=UserKind(row.kind),
+        external_id=row.external_id,
         created_at=row.created_at,
     )
