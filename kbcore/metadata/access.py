@@ -3,6 +3,8 @@
 The pure rules are in `kbcore.permissions`; a property test holds this file against them.
 """
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
@@ -11,7 +13,12 @@ from kbcore.domain.principal import EVERYONE, Caller
 from kbcore.permissions.policy import Role
 from kbcore.permissions.scope import ReadScope
 
-PRINCIPALS_CTE = f"""
+IN_EFFECT = """
+    (e.effective_from IS NULL OR e.effective_from <= now()) AND (e.effective_to IS NULL OR e.effective_to > now())
+"""
+"""The condition that a policy's entry `e` counts now."""
+
+WHO_CTE = f"""
     memberships(group_id) AS (
         SELECT group_id FROM group_members WHERE member = 'user:' || :user_id
         UNION
@@ -22,15 +29,28 @@ PRINCIPALS_CTE = f"""
         SELECT '{EVERYONE}' FROM asker
         UNION ALL SELECT 'user:' || id FROM asker
         UNION ALL SELECT 'group:' || group_id FROM memberships, asker
-    ),
-    readable_policies(policy_id) AS MATERIALIZED (
-        SELECT policy_id FROM policy_entries JOIN principals USING (principal) WHERE role IS NOT NULL
-        EXCEPT
-        SELECT policy_id FROM policy_entries JOIN principals USING (principal) WHERE role IS NULL
     )
 """
-"""The common table expressions of every permission question, with the bind parameter `:user_id`; put them after
-`WITH RECURSIVE`. Resolved from the tables each time, so a removed member or a changed policy counts at once."""
+"""Who asks: common table expressions with the bind parameter `:user_id`; put them after `WITH RECURSIVE`."""
+
+# A row of `policies` with a parent stands for its own entries and its parent's. A denial of either ends it.
+PRINCIPALS_CTE = f"""
+    {WHO_CTE},
+    held(policy_id, rank) AS MATERIALIZED (
+        SELECT e.policy_id, CASE e.role {" ".join(f"WHEN '{role.value}' THEN {role.rank}" for role in Role)} END
+        FROM policy_entries e JOIN principals USING (principal) WHERE {IN_EFFECT}
+    ),
+    readable_policies(policy_id, rank) AS MATERIALIZED (
+        SELECT policy_id, max(rank) FROM (
+            SELECT policy_id, rank FROM held
+            UNION ALL
+            SELECT p.id, h.rank FROM held h JOIN policies p ON p.parent_id = h.policy_id
+        ) applied
+        GROUP BY policy_id HAVING bool_and(rank IS NOT NULL)
+    )
+"""
+"""`WHO_CTE`, and the policies that let the asker read now, with the rank of its role. Resolved from the tables each
+time, so a removed member, a changed policy or a grant that ran out counts at once."""
 
 ENTITLED = """
     COALESCE(d.own_policy_id, s.policy_id) IN (SELECT policy_id FROM readable_policies)
@@ -45,15 +65,17 @@ READABLE = f"{ENTITLED} AND d.deleted_at IS NULL"
 """The condition that document `d` of space `s` may be read by the asker now."""
 
 _CALLER = sa.text(f"""
-    WITH RECURSIVE {PRINCIPALS_CTE}
+    WITH RECURSIVE {WHO_CTE}
     SELECT u.id, u.name, u.clearance, u.is_admin, u.is_auditor, ARRAY(SELECT principal FROM principals) AS principals
     FROM users u WHERE u.id = :user_id AND u.active
 """)
 
 _SCOPE = sa.text(f"WITH RECURSIVE {PRINCIPALS_CTE} SELECT policy_id FROM readable_policies")
 
-_ROLES = sa.text("""
-    SELECT role FROM policy_entries WHERE policy_id = :policy_id AND principal = ANY(:principals)
+_RANKS = sa.text(f"""
+    WITH RECURSIVE {WHO_CTE}
+    SELECT e.role FROM policy_entries e JOIN principals USING (principal)
+    WHERE e.policy_id IN (:policy_id, (SELECT parent_id FROM policies WHERE id = :policy_id)) AND {IN_EFFECT}
 """)
 
 
@@ -80,8 +102,12 @@ def read_scope(connection: Connection, caller: Caller) -> ReadScope:
 
 
 def role_under(connection: Connection, caller: Caller, policy_id: int) -> Role | None:
-    """The caller's role under one policy; None = no access. Deny beats allow."""
-    rows = connection.execute(_ROLES, {"policy_id": policy_id, "principals": list(caller.principals)}).scalars().all()
-    if None in rows:
-        return None
-    return max((Role(row) for row in rows), key=lambda role: role.rank, default=None)
+    """The caller's role under one policy, now; None = no access. Deny beats allow."""
+    rows = connection.execute(_RANKS, {"policy_id": policy_id, "user_id": caller.user_id}).scalars().all()
+    return highest(rows)
+
+
+def highest(roles: Sequence[str | None]) -> Role | None:
+    """The highest of the roles that somebody's entries give it; None if there is none, or one of them is a denial."""
+    held = [Role(role) for role in roles if role is not None]
+    return max(held, key=lambda role: role.rank, default=None) if len(held) == len(roles) else None

@@ -9,12 +9,12 @@ from sqlalchemy import Connection
 from kbcore.domain.document import Classification
 from kbcore.domain.principal import ApiKey, Caller, KeyKind, Scope
 from kbcore.errors import NotFound
-from kbcore.metadata.access import PRINCIPALS_CTE
+from kbcore.metadata.access import WHO_CTE
 from kbcore.metadata.tables import api_keys
 
 _KEY_AND_CALLER = sa.text(f"""
     WITH RECURSIVE presented AS (SELECT * FROM api_keys WHERE id = :key_id),
-    {PRINCIPALS_CTE.replace(":user_id", "(SELECT user_id FROM presented)")}
+    {WHO_CTE.replace(":user_id", "(SELECT user_id FROM presented)")}
     SELECT k.secret_hash, u.id AS user_id, u.name, u.clearance, u.is_admin, u.is_auditor, k.scopes,
            u.active AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AS usable,
            k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute' AS use_is_news,

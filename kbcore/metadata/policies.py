@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -10,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from kbcore.domain.principal import EVERYONE
 from kbcore.metadata.tables import documents, groups, policies, policy_entries, spaces, users
-from kbcore.permissions.policy import Grant, Policy, Role
+from kbcore.permissions.policy import Denial, Grant, Period, Policy, Role
 
 
 def create_policy(connection: Connection, policy: Policy) -> int:
@@ -27,11 +29,16 @@ def replace_policy(connection: Connection, policy_id: int, policy: Policy) -> No
     _write_entries(connection, policy_id, policy)
 
 
-def intern_policy(connection: Connection, policy: Policy) -> int:
-    """The id of the immutable row with exactly this policy, made if there is none: equal policies share one id."""
-    digest = hashlib.sha256(json.dumps(sorted(_entries(policy).items())).encode()).hexdigest()
+def intern_policy(connection: Connection, policy: Policy, *, of_space: int | None = None) -> int:
+    """The id of the immutable row with exactly this policy, made if there is none: equal policies share one id.
+
+    `of_space` is the policy row of the document's space, which counts too if the policy says so.
+    """
+    parent = of_space if policy.extends_space else None
+    said = [parent, *sorted(_entries(policy).values(), key=lambda entry: str(entry["principal"]))]
+    digest = hashlib.sha256(json.dumps(said, default=_moment).encode()).hexdigest()
     made = connection.execute(
-        insert(policies).values(digest=digest).on_conflict_do_nothing().returning(policies.c.id)
+        insert(policies).values(digest=digest, parent_id=parent).on_conflict_do_nothing().returning(policies.c.id)
     ).scalar_one_or_none()
     if made is not None:
         _write_entries(connection, made, policy)
@@ -40,13 +47,25 @@ def intern_policy(connection: Connection, policy: Policy) -> int:
 
 
 def read_policy(connection: Connection, policy_id: int) -> Policy:
-    """The entries of a policy row; an unknown row is an empty policy, which lets nobody in."""
-    query = sa.select(policy_entries.c.principal, policy_entries.c.role).where(policy_entries.c.policy_id == policy_id)
+    """The entries of a policy row itself; an unknown row is an empty policy, which lets nobody in."""
+    query = sa.select(policies.c.parent_id, policy_entries).outerjoin(policy_entries).where(policies.c.id == policy_id)
     rows = connection.execute(query).all()
-    return Policy(
-        allow=frozenset(Grant(row.principal, Role(row.role)) for row in rows if row.role is not None),
-        deny=frozenset(row.principal for row in rows if row.role is None),
+    return policy_of_entries(
+        [row for row in rows if row.principal is not None],
+        extends_space=any(row.parent_id is not None for row in rows),
     )
+
+
+def policy_of_entries(rows: Iterable[Any], *, extends_space: bool = False) -> Policy:
+    """The policy that these rows of `policy_entries` make."""
+    allow, deny = set(), set()
+    for row in rows:
+        period = Period(row.effective_from, row.effective_to)
+        if row.role is None:
+            deny.add(Denial(row.principal, period))
+        else:
+            allow.add(Grant(row.principal, Role(row.role), period))
+    return Policy(frozenset(allow), frozenset(deny), extends_space)
 
 
 def times_used(connection: Connection, principal: str) -> int:
@@ -88,15 +107,24 @@ def names_of_principals(connection: Connection, principals: Collection[str]) -> 
     return shown
 
 
-def _entries(policy: Policy) -> dict[str, str | None]:
-    """One entry a principal: its highest role, or None if it is denied (deny beats allow)."""
-    roles: dict[str, str | None] = {}
+def _entries(policy: Policy) -> dict[str, dict[str, object]]:
+    """One entry a principal, by principal: its highest role, or none if it is denied (deny beats allow)."""
+    entries: dict[str, dict[str, object]] = {}
     for grant in sorted(policy.allow, key=lambda grant: grant.role.rank):
-        roles[grant.principal] = grant.role.value
-    return roles | dict.fromkeys(policy.deny)
+        entries[grant.principal] = _entry(grant.principal, grant.role.value, grant.period)
+    return entries | {denial.principal: _entry(denial.principal, None, denial.period) for denial in policy.deny}
+
+
+def _entry(principal: str, role: str | None, period: Period) -> dict[str, object]:
+    return {"principal": principal, "role": role, "effective_from": period.begins, "effective_to": period.ends}
+
+
+def _moment(value: object) -> str:
+    assert isinstance(value, datetime)
+    return value.astimezone(UTC).isoformat()
 
 
 def _write_entries(connection: Connection, policy_id: int, policy: Policy) -> None:
-    rows = [{"policy_id": policy_id, "principal": who, "role": role} for who, role in _entries(policy).items()]
+    rows = [{"policy_id": policy_id, **entry} for entry in _entries(policy).values()]
     if rows:
         connection.execute(sa.insert(policy_entries), rows)

@@ -6,6 +6,7 @@ have to be in both.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -30,6 +31,7 @@ class _Guarded:
 class Rights:
     """What some people may do with some documents, at one moment. `clearances` has the active people only."""
 
+    at: datetime
     clearances: Mapping[str, Classification]
     members: Mapping[str, frozenset[str]]
     documents: Mapping[str, _Guarded]
@@ -45,6 +47,7 @@ class Rights:
             own_policy=document.own,
             space_policy=document.of_space,
             classification=document.classification,
+            at=self.at,
         )
 
 
@@ -63,6 +66,7 @@ def read_rights(connection: Connection, user_ids: Collection[str], document_ids:
     for row in connection.execute(sa.select(group_members)):
         members.setdefault(row.group_id, set()).add(row.member)
     return Rights(
+        at=connection.execute(sa.select(sa.func.now())).scalar_one(),
         clearances={row.id: Classification(row.clearance) for row in connection.execute(people)},
         members={group: frozenset(inside) for group, inside in members.items()},
         documents={

@@ -11,20 +11,23 @@ from kbcore.domain.document import Space
 from kbcore.domain.ids import new_id
 from kbcore.domain.principal import Caller
 from kbcore.errors import Conflict
+from kbcore.metadata.access import IN_EFFECT, WHO_CTE, highest
 from kbcore.metadata.policies import create_policy
 from kbcore.metadata.tables import documents, policies, policy_entries, spaces
 from kbcore.permissions.policy import Policy, Role
 
 _WITH_ROLES = f"""
-    SELECT s.{", s.".join(column.name for column in spaces.c)}, e.roles, e.denied
+    WITH RECURSIVE {WHO_CTE}
+    SELECT s.{", s.".join(column.name for column in spaces.c)}, COALESCE(r.roles, '{{}}') AS roles
     FROM spaces s LEFT JOIN LATERAL (
-        SELECT array_agg(role) AS roles, bool_or(role IS NULL) AS denied
-        FROM policy_entries WHERE policy_id = s.policy_id AND principal = ANY(:principals)
-    ) e ON true
+        SELECT array_agg(e.role) AS roles FROM policy_entries e JOIN principals USING (principal)
+        WHERE e.policy_id = s.policy_id AND {IN_EFFECT}
+    ) r ON true
 """
 _LIST = sa.text(f"""
     {_WITH_ROLES}
-    WHERE (:everything OR (e.roles IS NOT NULL AND NOT e.denied)) AND (CAST(:after AS text) IS NULL OR s.id > :after)
+    WHERE (:everything OR (r.roles IS NOT NULL AND array_position(r.roles, NULL) IS NULL))
+        AND (CAST(:after AS text) IS NULL OR s.id > :after)
     ORDER BY s.id LIMIT :limit
 """)
 _FIND = sa.text(f"{_WITH_ROLES} WHERE s.id = :wanted OR s.name = :wanted")
@@ -54,9 +57,14 @@ def create_space(connection: Connection, *, name: str, title: str, policy: Polic
 
 def find_space(connection: Connection, caller: Caller, id_or_name: str) -> SpaceAccess | None:
     """The space with this id or name and the caller's role in it, visible or not; None if there is none."""
-    parameters = {"wanted": id_or_name, "principals": list(caller.principals)}
+    parameters = {"wanted": id_or_name, "user_id": caller.user_id}
     row = connection.execute(_FIND, parameters).one_or_none()
     return None if row is None else _access(row)
+
+
+def policy_of_space(connection: Connection, space_id: str) -> int:
+    """The policy row of a space that exists."""
+    return int(connection.execute(sa.select(spaces.c.policy_id).where(spaces.c.id == space_id)).scalar_one())
 
 
 def list_spaces(
@@ -64,7 +72,7 @@ def list_spaces(
 ) -> list[SpaceAccess]:
     """Spaces by id (oldest first): those where the caller has a role, or all of them if `everything`."""
     parameters = {
-        "principals": list(caller.principals), "everything": everything, "after": after, "limit": limit,
+        "user_id": caller.user_id, "everything": everything, "after": after, "limit": limit,
     }  # fmt: skip
     return [_access(row) for row in connection.execute(_LIST, parameters)]
 
@@ -111,5 +119,4 @@ def delete_space(connection: Connection, space: Space) -> None:
 
 def _access(row: sa.Row[tuple[object, ...]]) -> SpaceAccess:
     values = {column.name: row._mapping[column.name] for column in spaces.c}
-    roles = [] if row.denied or row.roles is None else [Role(role) for role in row.roles]
-    return SpaceAccess(Space(**values), max(roles, key=lambda role: role.rank, default=None))
+    return SpaceAccess(Space(**values), highest(row.roles))

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row
 
 from kbcore.domain.job import Job, JobKind, JobState
 from kbcore.metadata.access import PRINCIPALS_CTE, READABLE
+from kbcore.permissions.policy import Role
 
 WITHHELD_DETAIL = "Only readers of the document are told more."
 """What an administrator reads in place of an error's words, which may quote a document that it may not read."""
@@ -14,12 +15,8 @@ WITHHELD_DETAIL = "Only readers of the document are told more."
 _COLUMNS = ", ".join(f"j.{field.name}" for field in fields(Job))
 
 
-def _has_role(policy: str, roles: str) -> str:
-    return f"""(
-        {policy} IN (SELECT policy_id FROM readable_policies) AND EXISTS (
-            SELECT FROM policy_entries e JOIN principals USING (principal)
-            WHERE e.policy_id = {policy} AND e.role IN ({roles}))
-    )"""
+def _has_role(policy: str, role: Role) -> str:
+    return f"{policy} IN (SELECT policy_id FROM readable_policies WHERE rank >= {role.rank})"
 
 
 # Having made a job gives no right to the document that it is about: it is seen as long as that may be read. What a
@@ -33,9 +30,9 @@ _VISIBLE = f"""
         EXISTS (SELECT FROM users WHERE id = :user_id AND active AND is_admin)
         OR CASE
             WHEN j.document_id IS NOT NULL THEN {READABLE} AND (
-                j.created_by = :user_id OR {_has_role("COALESCE(d.own_policy_id, s.policy_id)", "'editor', 'manager'")})
-            WHEN j.kind = '{JobKind.PURGE}' THEN {_has_role("s.policy_id", "'manager'")}
-            ELSE j.created_by = :user_id OR {_has_role("s.policy_id", "'editor', 'manager'")}
+                j.created_by = :user_id OR {_has_role("COALESCE(d.own_policy_id, s.policy_id)", Role.EDITOR)})
+            WHEN j.kind = '{JobKind.PURGE}' THEN {_has_role("s.policy_id", Role.MANAGER)}
+            ELSE j.created_by = :user_id OR {_has_role("s.policy_id", Role.EDITOR)}
         END
     )
 """

@@ -4,10 +4,11 @@ A property test holds the two together on random people, groups (cycles included
 """
 
 from collections.abc import Mapping, Set
+from datetime import datetime
 
 from kbcore.domain.document import Classification
 from kbcore.domain.principal import EVERYONE
-from kbcore.permissions.policy import Policy
+from kbcore.permissions.policy import Policy, policy_that_counts
 
 
 def principals_of(user_id: str, members: Mapping[str, Set[str]]) -> frozenset[str]:
@@ -25,9 +26,9 @@ def principals_of(user_id: str, members: Mapping[str, Set[str]]) -> frozenset[st
     return frozenset(held | {EVERYONE})
 
 
-def readable_policies(principals: Set[str], policies: Mapping[int, Policy]) -> frozenset[int]:
-    """The ids of the policies that let someone with these principals read."""
-    return frozenset(policy_id for policy_id, policy in policies.items() if policy.role_of(principals) is not None)
+def readable_policies(principals: Set[str], policies: Mapping[int, Policy], at: datetime) -> frozenset[int]:
+    """The ids of the policies that let someone with these principals read; they stand for what counts in the end."""
+    return frozenset(policy_id for policy_id, policy in policies.items() if policy.role_of(principals, at) is not None)
 
 
 def may_read(
@@ -37,7 +38,8 @@ def may_read(
     own_policy: Policy | None,
     space_policy: Policy,
     classification: Classification,
+    at: datetime,
 ) -> bool:
-    """Whether a document may be read: under its own policy if it has one, else its space's, and cleared for it."""
-    policy = space_policy if own_policy is None else own_policy
-    return policy.role_of(principals) is not None and classification <= clearance
+    """Whether a document that is not deleted may be read at this moment: by the policy that counts, and cleared."""
+    policy = policy_that_counts(own_policy, space_policy)
+    return policy.role_of(principals, at) is not None and classification <= clearance

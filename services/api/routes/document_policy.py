@@ -40,7 +40,7 @@ def set_policy(
 
     def work(connection: Connection) -> Done:
         document = managed_document(connection, caller, document_id, if_match=if_match)
-        own = own_policy_id(connection, to_policy(connection, body.named()))
+        own = own_policy_id(connection, to_policy(connection, body.named()), document)
         return _changed(connection, caller, document, own)
 
     return write.perform(work, before_replay=lambda connection, _: managed_document(connection, caller, document_id))

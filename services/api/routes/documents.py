@@ -88,7 +88,7 @@ def change(
         if "policy" in body.model_fields_set:
             managed_document(connection, caller, document_id)
             policy = None if body.policy is None else to_policy(connection, body.policy.named())
-            values["own_policy_id"] = own_policy_id(connection, policy)
+            values["own_policy_id"] = own_policy_id(connection, policy, document)
         changed = change_document(connection, caller, document, values, comment=body.comment)
         shown = _shown(connection, _present(connection, document_id))
         job_id = changed.version.job_id if changed.version else next(iter(changed.jobs), None)

@@ -18,7 +18,7 @@ from services.api.schemas.spaces import NewSpace, PolicyBody, PolicyShown, Space
 from services.api.writes import Done, WriteDep
 from services.library.access import managed_space, visible_space
 from services.library.job_control import visible_job
-from services.library.share import policy_of, to_policy
+from services.library.share import policy_of, to_space_policy
 
 router = APIRouter(prefix="/v1/spaces", tags=["spaces"])
 
@@ -109,7 +109,7 @@ def set_policy(space: str, body: PolicyBody, write: WriteDep, caller: CallerDep)
 
     def work(connection: Connection) -> Done:
         access = managed_space(connection, caller, space)
-        replace_policy(connection, access.space.policy_id, to_policy(connection, body.named()))
+        replace_policy(connection, access.space.policy_id, to_space_policy(connection, body.named()))
         return Done(PolicyShown.of(policy_of(connection, access.space.policy_id)))
 
     return write.perform(work, before_replay=lambda connection, _: managed_space(connection, caller, space))

@@ -3,24 +3,56 @@
 from datetime import datetime
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kbcore.metadata.spaces import SpaceAccess
-from kbcore.permissions.policy import Role
-from services.api.schemas.names import Line, Name, RoleName, Text
-from services.library.share import NamedPolicy
+from kbcore.permissions.policy import ALWAYS, Period, Role
+from services.api.schemas.names import Line, Moment, Name, RoleName, Text
+from services.library.share import NamedEntry, NamedPolicy
 
 _STRICT = ConfigDict(extra="forbid")
 _MOST = 36_500
 
 
-class GrantBody(BaseModel):
-    """One allow entry."""
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class PeriodBody(BaseModel):
+    """When an entry counts; without dates always."""
 
     model_config = _STRICT
 
+    effective_from: Moment | None = Field(
+        default=None, exclude_if=_is_none, description="Counts from then on; left out = at once."
+    )
+    effective_to: Moment | None = Field(
+        default=None, exclude_if=_is_none, description="Ends then by itself; left out = never."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.effective_from and self.effective_to and self.effective_from >= self.effective_to:
+            raise ValueError("effective_from must be before effective_to")
+        return self
+
+    @property
+    def period(self) -> Period:
+        """As the rules take it."""
+        return Period(self.effective_from, self.effective_to)
+
+
+class GrantBody(PeriodBody):
+    """One allow entry."""
+
     principal: Text = Field(description="`everyone`, `user:NAME-or-ID` or `group:NAME-or-ID`.", examples=["group:hr"])
     role: RoleName
+
+
+class DenialBody(PeriodBody):
+    """One deny entry with dates."""
+
+    principal: Text = Field(description="`everyone`, `user:NAME-or-ID` or `group:NAME-or-ID`.")
 
 
 class PolicyBody(BaseModel):
@@ -29,11 +61,24 @@ class PolicyBody(BaseModel):
     model_config = _STRICT
 
     allow: list[GrantBody] = Field(default=[], max_length=1000)
-    deny: list[Text] = Field(default=[], max_length=1000, description="Principals that have no access at all.")
+    deny: list[Text | DenialBody] = Field(
+        default=[],
+        max_length=1000,
+        description="Principals that have no access at all; as an object with dates, only then.",
+    )
+    extends_space: bool = Field(
+        default=False,
+        description="Of a document's own policy: true = the entries of its space's policy count, too.",
+    )
 
     def named(self) -> NamedPolicy:
         """As the use cases take it."""
-        return NamedPolicy([(grant.principal, Role(grant.role)) for grant in self.allow], self.deny)
+        allowed = [NamedEntry(grant.principal, Role(grant.role), grant.period) for grant in self.allow]
+        denied = [
+            NamedEntry(entry, None) if isinstance(entry, str) else NamedEntry(entry.principal, None, entry.period)
+            for entry in self.deny
+        ]
+        return NamedPolicy([*allowed, *denied], self.extends_space)
 
 
 class PolicyShown(PolicyBody):
@@ -48,11 +93,26 @@ class PolicyShown(PolicyBody):
     def of(cls, policy: NamedPolicy, *, inherited: bool = False, job_id: str | None = None) -> Self:
         """From the use cases."""
         return cls(
-            allow=[GrantBody(principal=principal, role=role.value) for principal, role in policy.allow],
-            deny=list(policy.deny),
+            allow=[
+                GrantBody(principal=entry.principal, role=entry.role.value, **_dates(entry.period))
+                for entry in policy.entries
+                if entry.role is not None
+            ],
+            deny=[
+                entry.principal
+                if entry.period == ALWAYS
+                else DenialBody(principal=entry.principal, **_dates(entry.period))
+                for entry in policy.entries
+                if entry.role is None
+            ],
+            extends_space=policy.extends_space,
             inherited=inherited,
             job_id=job_id,
         )
+
+
+def _dates(period: Period) -> dict[str, datetime | None]:
+    return {"effective_from": period.begins, "effective_to": period.ends}
 
 
 class NewSpace(BaseModel):
