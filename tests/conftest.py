@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from kbcore.metadata.database import Database
 from kbcore.metadata.migrate import upgrade
-from kbcore.metadata.tables import epoch, metadata
+from kbcore.metadata.tables import access_changes, audit_head, epoch, metadata
 from kbcore.observability.logging import configure_logging
 from kbcore.settings import silence_telemetry
 from services.supervisor.milvus import EmbeddedMilvus
@@ -75,6 +75,8 @@ def database(migrated_database: Database) -> Database:
     with migrated_database.begin() as connection:
         connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
         connection.execute(epoch.insert().values(value=0))
+        connection.execute(audit_head.insert().values(seq=0, mac=b""))
+        connection.execute(access_changes.insert().values(relation="history", key="", row={}))
     return migrated_database
 
 

@@ -67,6 +67,11 @@ class Policy:
     deny: frozenset[Denial] = field(default_factory=frozenset)
     extends_space: bool = False
 
+    @property
+    def entries(self) -> "tuple[Grant | Denial, ...]":
+        """All of them, in any order."""
+        return (*self.deny, *self.allow)
+
     def role_of(self, principals: Set[str], at: datetime) -> Role | None:
         """The highest role that someone with these principals has at this moment; None = no access.
 

@@ -17,13 +17,25 @@ def principals_of(user_id: str, members: Mapping[str, Set[str]]) -> frozenset[st
     `members` maps a group's id to its direct members (`user:<id>`, `group:<id>`). Groups that contain themselves add
     nothing.
     """
-    held = {f"user:{user_id}"}
-    frontier = set(held)
+    return frozenset(paths_of(user_id, members))
+
+
+def paths_of(user_id: str, members: Mapping[str, Set[str]]) -> dict[str, tuple[str, ...]]:
+    """`principals_of`, each with a shortest way there: itself first, then group by group, the principal last."""
+    user = f"user:{user_id}"
+    paths: dict[str, tuple[str, ...]] = {user: (user,)}
+    frontier = [user]
     while frontier:
-        found = {f"group:{group}" for group, inside in members.items() if inside & frontier}
-        frontier = found - held
-        held |= frontier
-    return frozenset(held | {EVERYONE})
+        found: dict[str, tuple[str, ...]] = {}
+        for group, inside in members.items():
+            principal = f"group:{group}"
+            if principal not in paths:
+                through = next((member for member in frontier if member in inside), None)
+                if through is not None:
+                    found[principal] = (*paths[through], principal)
+        paths |= found
+        frontier = list(found)
+    return {**paths, EVERYONE: (user, EVERYONE)}
 
 
 def readable_policies(principals: Set[str], policies: Mapping[int, Policy], at: datetime) -> frozenset[int]:

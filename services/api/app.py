@@ -12,6 +12,7 @@ from services.api import errors
 from services.api.middleware import BodyLimit, HeadAsGet, RequestEdge
 from services.api.openapi import DESCRIPTION, Api
 from services.api.routes import (
+    access,
     answers,
     api_keys,
     ask,
@@ -62,6 +63,7 @@ _ROUTERS = (
     users.router,
     groups.router,
     api_keys.router,
+    access.router,
     jobs.router,
     indexes.router,
     ledger.router,

@@ -53,3 +53,13 @@ def _admin(caller: CallerDep) -> Caller:
 
 AdminDep = Annotated[Caller, Depends(_admin)]
 """The authenticated caller, who is an administrator; 403 otherwise."""
+
+
+def _trusted(caller: CallerDep) -> Caller:
+    if not caller.is_trusted:
+        raise Forbidden("Only administrators and auditors may do this.")
+    return caller
+
+
+TrustedDep = Annotated[Caller, Depends(_trusted)]
+"""The authenticated caller, who is an administrator or an auditor; 403 otherwise."""
