@@ -55,11 +55,11 @@ AdminDep = Annotated[Caller, Depends(_admin)]
 """The authenticated caller, who is an administrator; 403 otherwise."""
 
 
-def _trusted(caller: CallerDep) -> Caller:
+def _auditor(caller: CallerDep) -> Caller:
     if not caller.is_trusted:
-        raise Forbidden("Only administrators and auditors may do this.")
+        raise Forbidden("Only auditors and administrators may do this.")
     return caller
 
 
-TrustedDep = Annotated[Caller, Depends(_trusted)]
-"""The authenticated caller, who is an administrator or an auditor; 403 otherwise."""
+AuditorDep = Annotated[Caller, Depends(_auditor)]
+"""The authenticated caller, who is an auditor or an administrator; 403 otherwise."""

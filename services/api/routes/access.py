@@ -12,7 +12,7 @@ from kbcore.metadata import documents, users
 from kbcore.metadata.access_history import ever_a_user, guards_at
 from kbcore.metadata.policies import names_of_principals
 from kbcore.permissions.explain import explain
-from services.api.dependencies import AdminDep, PlatformDep, TrustedDep
+from services.api.dependencies import AdminDep, AuditorDep, PlatformDep
 from services.api.schemas.access import ExplanationShown, PreviewBody, PreviewShown
 from services.api.schemas.names import Moment
 from services.api.schemas.problem import problems
@@ -28,7 +28,7 @@ def explain_access(
     user: Annotated[str, Query(description="Name or id; of somebody who was removed: the id.")],
     document: Annotated[str, Query(description="The document's id; deleted ones, too.")],
     platform: PlatformDep,
-    caller: TrustedDep,
+    caller: AuditorDep,
     at: Annotated[
         Moment | None,
         Query(
