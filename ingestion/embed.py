@@ -57,15 +57,17 @@ def embed_missing(
     *,
     batch_size: int,
     hold: Callable[[Connection], None] = lambda _: None,
+    of_document: str | None = None,
 ) -> Iterator[int]:
     """Embed and store what is not stored yet, batch by batch; yields how many chunks have a vector so far.
 
     Every batch is kept when it is done, so a killed worker's successor goes on from there. `hold` is called in each
     transaction that stores vectors: it raises if their document was erased meanwhile, and keeps that from happening.
+    With `of_document` the vectors of other documents are not made use of (`chunk_rows.known_vectors`).
     """
     texts = {embedded_hash(chunk): chunk.embedded_text for chunk in chunks}
     with database.begin() as connection:
-        known = chunk_rows.known_vectors(connection, embedder.name, texts.keys())
+        known = chunk_rows.known_vectors(connection, embedder.name, texts.keys(), of_document=of_document)
     missing = sorted(texts.keys() - known, key=lambda key: len(texts[key]))
     done = len(chunks) - len(missing)
     yield done

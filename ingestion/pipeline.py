@@ -153,7 +153,8 @@ class DocumentPath:
                 raise _ended()
 
         database, batch = self.platform.database, self.platform.settings.embedding.batch_size
-        for done in embed_missing(database, embedder, chunks, batch_size=batch, hold=hold):
+        document = version.document_id
+        for done in embed_missing(database, embedder, chunks, batch_size=batch, hold=hold, of_document=document):
             progress("embed", done, len(chunks))
 
     def _stage(

@@ -144,18 +144,23 @@ def of_version(connection: Connection, generation_id: int, document_id: str, ver
     return [PlacedChunk(**{**row._mapping, "heading": tuple(row.heading)}) for row in rows]
 
 
-def known_vectors(connection: Connection, model: str, hashes: Collection[bytes]) -> set[bytes]:
-    """Which of these embedded texts have a stored vector of this model."""
+def known_vectors(
+    connection: Connection, model: str, hashes: Collection[bytes], *, of_document: str | None = None
+) -> set[bytes]:
+    """Which of these embedded texts have a stored vector of this model.
+
+    With `of_document` only those count that its own chunks use, or that no chunk uses (yet): who uploads must not learn
+    from the pace of the work that some other document, perhaps a hidden one, says the same.
+    """
     if not hashes:
         return set()
-    return set(
-        connection.execute(
-            sa.select(embeddings.c.text_hash).where(
-                embeddings.c.model == model, embeddings.c.text_hash == sa.any_(sa.bindparam("hashes"))
-            ),
-            {"hashes": list(hashes)},
-        ).scalars()
+    query = sa.select(embeddings.c.text_hash).where(
+        embeddings.c.model == model, embeddings.c.text_hash == sa.any_(sa.bindparam("hashes"))
     )
+    if of_document is not None:
+        used = sa.exists().where(chunks.c.embedded_hash == embeddings.c.text_hash)
+        query = query.where(used.where(chunks.c.document_id == of_document) | ~used)
+    return set(connection.execute(query, {"hashes": list(hashes)}).scalars())
 
 
 def store_vectors(connection: Connection, model: str, vectors: Mapping[bytes, bytes]) -> None:

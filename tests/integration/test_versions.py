@@ -121,6 +121,14 @@ def test_one_percent_changed_embeds_one_percent(works: Works) -> None:
     works.assert_index_equals_sql()
 
 
+def test_the_pace_of_an_upload_does_not_tell_that_another_document_says_the_same(works: Works) -> None:
+    ingested(works, TABLE)
+    once = works.embedder.passages
+    ingested(works, TABLE)
+    assert works.embedder.passages == 2 * once
+    works.assert_index_equals_sql()
+
+
 def test_a_rollback_equals_the_old_version_and_embeds_nothing(works: Works) -> None:
     document, _ = ingested(works, TABLE)
     change(works, document, tags=("old",))
