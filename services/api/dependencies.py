@@ -38,6 +38,7 @@ TraceIdDep = Annotated[str, Depends(_trace_id)]
 def _caller(request: Request, platform: PlatformDep, _documented: Annotated[object, Security(_BEARER)]) -> Caller:
     caller = authenticate(platform.database, request.headers.get("authorization"))
     request.state.user_id = caller.user_id
+    request.state.caller = caller
     return caller
 
 
