@@ -4,24 +4,43 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from kbcore.audit.chain import ChainKey
+from kbcore.audit.chain import ChainKey, ChainKeys
 from kbcore.audit.events import AuditEvent
-from kbcore.metadata.audit_log import append
+from kbcore.audit.group_commit import GroupCommit
+from kbcore.errors import AclUnavailable, Unavailable
+from kbcore.metadata.audit_log import UNAVAILABLE, append
 from kbcore.metadata.database import Database
 
 
 class AuditTrail:
-    """Writes events to the chain."""
+    """Writes events to the chain. One for each process; safe to use from many threads."""
 
-    def __init__(self, database: Database, key: ChainKey) -> None:
+    def __init__(self, database: Database, key: ChainKey, former: Sequence[ChainKey] = ()) -> None:
+        """`former` are keys that older records were made with."""
         self._database = database
         self.key = key
+        self.keys = ChainKeys(key, former)
+        self._together = GroupCommit(self._commit)
 
     def append(self, connection: Connection, *events: AuditEvent) -> None:
-        """As part of a transaction, whose last act this must be: others wait for the head until it ends."""
+        """As part of a transaction, whose last act this must be: others wait for the head until it ends.
+
+        Raises `AclUnavailable` (`audit_unavailable`) if nothing can be recorded.
+        """
         append(connection, self.key, events)
 
     def record(self, events: Sequence[AuditEvent]) -> None:
-        """On their own; on return they are durable. Raises `AclUnavailable`: what can't be recorded isn't shown."""
+        """On their own; on return they are durable. Callers that come at the same time share one transaction.
+
+        Raises `AclUnavailable` (`audit_unavailable`): what can't be recorded isn't shown.
+        """
+        if not events:
+            return
+        try:
+            self._together.submit(events)
+        except Unavailable as error:
+            raise AclUnavailable(f"This cannot be recorded now: {error.detail}", code=UNAVAILABLE) from error
+
+    def _commit(self, events: Sequence[AuditEvent]) -> None:
         with self._database.begin() as connection:
             append(connection, self.key, events)
