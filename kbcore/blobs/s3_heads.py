@@ -40,6 +40,10 @@ class S3Heads:
         newest = deque(self._keys(), maxlen=1)
         return self._head(newest[0]) if newest else None
 
+    def close(self) -> None:
+        """Give back the connections."""
+        self._client.close()
+
     def _keys(self) -> Iterator[str]:
         with self._client.use() as client:
             for page in client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=_PREFIX):

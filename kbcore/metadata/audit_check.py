@@ -28,7 +28,7 @@ _AT_ONCE = 2000
 _MOVED_WITHIN = 5000
 """How far after its place a moved record is looked for."""
 _HEADS_AT_ONCE = 500
-_BEGINNING = datetime.fromtimestamp(0, UTC)
+_START = End(0, FIRST, datetime.fromtimestamp(0, UTC))
 
 _ROWS = sa.text("""
     SELECT seq, at, kind, actor, acting, key_id, address, trace_id, documents, detail, mac_key, mac
@@ -66,7 +66,7 @@ class Check:
     def __init__(self, keys: ChainKeys, after: End | None = None) -> None:
         """`after` is a verified record to start behind; None = the beginning."""
         self._keys = keys
-        self._end = after or End(0, FIRST, _BEGINNING)
+        self._end = after or _START
         self._broken: Broken | None = None
         self._records = 0
         self._key_unknown = 0
@@ -75,12 +75,21 @@ class Check:
     def run(self, database: Database, heads: HeadStore | None) -> Verdict:
         """Walk, then compare with the head and with exported heads. Raises `AclUnavailable`, `Unavailable`."""
         with database.snapshot() as connection:
+            self._compare_start(connection)
             for row in _rows(connection, self._end.seq):
                 self._see(connection, row)
             self._compare_head(audit_log.end(connection))
         if heads is not None:
             self._compare_exported(database, heads)
         return Verdict(self._records, self._broken, self._heads, self._key_unknown, self._end)
+
+    def _compare_start(self, connection: Connection) -> None:
+        """The record to start behind must still be there."""
+        if self._end == _START:
+            return
+        if self._end.mac != audit_log.mac_at(connection, [self._end.seq]).get(self._end.seq):
+            gone = audit_log.last_seq(connection) < self._end.seq
+            self._note(self._end.seq, "truncated" if gone else "head_mismatch")
 
     def _see(self, connection: Connection, row: Any) -> None:
         before, key = self._end, self._keys.of(row.mac_key)

@@ -9,7 +9,10 @@ from fastapi import Request
 from kbcore.audit.events import AuditEvent
 from kbcore.domain.principal import Caller
 
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{1,18}", re.ASCII)
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_NUMBERS = frozenset({"number", "other", "index_id"})
+"""Parameters that are numbers; a number elsewhere is a name, and may be somebody's telephone."""
 _MOST_DOCUMENTS = 1000
 
 
@@ -54,7 +57,7 @@ class SeenRequest:
     def path(self) -> dict[str, str | None]:
         """The parameters in the address. What is no id is a name, or anything at all: None."""
         given: Mapping[str, object] = self._request.path_params
-        return {name: str(value) if _ID.fullmatch(str(value)) else None for name, value in given.items()}
+        return {name: str(value) if _is_id(name, str(value)) else None for name, value in given.items()}
 
     def event(
         self, caller: Caller, kind: str, status: int, body: Mapping[str, object] | None = None, **more: Any
@@ -79,3 +82,7 @@ def _ids_in(body: Mapping[str, object]) -> dict[str, str | int]:
         if isinstance(value, int) or (isinstance(value, str) and _ID.fullmatch(value)):
             found[name] = value
     return found
+
+
+def _is_id(name: str, value: str) -> bool:
+    return bool(_ID.fullmatch(value) or (name in _NUMBERS and _NUMBER.fullmatch(value)))
