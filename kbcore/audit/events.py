@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from kbcore.domain.job import Job
 from kbcore.domain.principal import Caller
+from kbcore.errors import ItemError
 from kbcore.observability.tracing import current_trace_id
 
 
@@ -45,6 +47,12 @@ class AuditEvent:
             documents=documents,
             detail=detail,
         )
+
+
+def job_failed(job: Job, reason: ItemError) -> AuditEvent:
+    """A job that ended without success: its code, for its words may quote a document."""
+    detail = {"job": job.id, "kind": job.kind.value, "version": job.version, "code": reason.code}
+    return AuditEvent("job.failed", documents=(job.document_id,) if job.document_id else (), detail=detail)
 
 
 def _storable(value: object) -> bool:
