@@ -10,6 +10,7 @@ from typing import Any
 
 from kbcore.audit.heads import Head
 from kbcore.blobs.s3_client import S3Client
+from kbcore.errors import NotFound
 
 _PREFIX = "audit-heads/"
 _MOST_BYTES = 4096
@@ -51,12 +52,12 @@ class S3Heads:
                     yield str(item["Key"])
 
     def _head(self, key: str) -> Head | None:
-        with self._client.use() as client:
-            body: Any = client.get_object(Bucket=self._bucket, Key=key)["Body"]
-            with body:
-                raw = body.read(_MOST_BYTES)
         try:
+            with self._client.use() as client:
+                body: Any = client.get_object(Bucket=self._bucket, Key=key)["Body"]
+                with body:
+                    raw = body.read(_MOST_BYTES)
             head = Head.from_json(json.loads(raw))
-        except (ValueError, KeyError, TypeError):
+        except (NotFound, ValueError, KeyError, TypeError):
             return None
         return head if key == f"{_PREFIX}{head.seq:020d}.json" else None

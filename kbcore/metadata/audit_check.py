@@ -73,23 +73,23 @@ class Check:
         self._heads = 0
 
     def run(self, database: Database, heads: HeadStore | None) -> Verdict:
-        """Walk, then compare with the head and with exported heads. Raises `AclUnavailable`, `Unavailable`."""
+        """Walk, then compare with the head and with exported heads. Raises `Unavailable`."""
         with database.snapshot() as connection:
-            self._compare_start(connection)
-            for row in _rows(connection, self._end.seq):
-                self._see(connection, row)
-            self._compare_head(audit_log.end(connection))
+            if self._starts_well(connection):
+                for row in _rows(connection, self._end.seq):
+                    self._see(connection, row)
+                self._compare_head(audit_log.end(connection))
         if heads is not None:
             self._compare_exported(database, heads)
         return Verdict(self._records, self._broken, self._heads, self._key_unknown, self._end)
 
-    def _compare_start(self, connection: Connection) -> None:
-        """The record to start behind must still be there."""
-        if self._end == _START:
-            return
-        if self._end.mac != audit_log.mac_at(connection, [self._end.seq]).get(self._end.seq):
-            gone = audit_log.last_seq(connection) < self._end.seq
-            self._note(self._end.seq, "truncated" if gone else "head_mismatch")
+    def _starts_well(self, connection: Connection) -> bool:
+        """Whether the record to start behind is still there."""
+        start, last = self._end, audit_log.last_seq(connection)
+        if start == _START or start.mac == audit_log.mac_at(connection, [start.seq]).get(start.seq):
+            return True
+        self._note(min(start.seq, last + 1), "truncated" if last < start.seq else "head_mismatch")
+        return False
 
     def _see(self, connection: Connection, row: Any) -> None:
         before, key = self._end, self._keys.of(row.mac_key)

@@ -18,7 +18,7 @@ _EXPORT_LOCK = 0x5A484145  # "ZHAE": one of all processes exports
 def export_head(database: Database, keys: ChainKeys, heads: HeadStore) -> Verdict | None:
     """Verify what came since the last exported head, and export the present one if all of it is right.
 
-    Nothing new is nothing written. None if another process is at it. Raises `AclUnavailable`, `Unavailable`.
+    Nothing new is nothing written. None if another process is at it. Raises `Unavailable`.
     """
     with database.lock(_EXPORT_LOCK, wait=False) as connection:
         if connection is None:

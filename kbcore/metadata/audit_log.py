@@ -11,10 +11,8 @@ from sqlalchemy import Connection
 
 from kbcore.audit.chain import ChainKey
 from kbcore.audit.events import AuditEvent
-from kbcore.errors import AclUnavailable
+from kbcore.errors import AuditUnavailable
 from kbcore.metadata.tables import audit_events, audit_head
-
-UNAVAILABLE = "audit_unavailable"
 
 # One round trip between the head's lock and the commit, and one statement's text however many events there are.
 _APPEND = sa.text("""
@@ -41,7 +39,7 @@ def append(connection: Connection, key: ChainKey, events: Sequence[AuditEvent]) 
     """Chain these events to the log, in this order; they are there if and when the transaction commits.
 
     Holds the head until the transaction ends: call it last in a transaction, or others wait for the rest of it, and two
-    that hold something else meanwhile could wait for each other. Raises `AclUnavailable` if the head is gone.
+    that hold something else meanwhile could wait for each other. Raises `AuditUnavailable` if the head is gone.
     """
     if not events:
         return
@@ -61,7 +59,7 @@ def end(connection: Connection, *, hold: bool = False) -> End:
     query = sa.select(audit_head.c.seq, audit_head.c.mac, audit_head.c.at)
     row = connection.execute(query.with_for_update() if hold else query).one_or_none()
     if row is None:
-        raise AclUnavailable("The head of the audit log is missing; nothing can be recorded.", code=UNAVAILABLE)
+        raise AuditUnavailable("The head of the audit log is missing; nothing can be recorded.")
     return End(int(row.seq), bytes(row.mac), row.at.astimezone(UTC))
 
 

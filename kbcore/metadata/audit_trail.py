@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 from kbcore.audit.chain import ChainKey, ChainKeys
 from kbcore.audit.events import AuditEvent
 from kbcore.audit.group_commit import GroupCommit
-from kbcore.errors import AclUnavailable, Unavailable
-from kbcore.metadata.audit_log import UNAVAILABLE, append
+from kbcore.errors import AuditUnavailable, Unavailable
+from kbcore.metadata.audit_log import append
 from kbcore.metadata.database import Database
 
 
@@ -25,21 +25,21 @@ class AuditTrail:
     def append(self, connection: Connection, *events: AuditEvent) -> None:
         """As part of a transaction, whose last act this must be: others wait for the head until it ends.
 
-        Raises `AclUnavailable` (`audit_unavailable`) if nothing can be recorded.
+        Raises `AuditUnavailable` if nothing can be recorded.
         """
         append(connection, self.key, events)
 
     def record(self, events: Sequence[AuditEvent]) -> None:
         """On their own; on return they are durable. Callers that come at the same time share one transaction.
 
-        Raises `AclUnavailable` (`audit_unavailable`): what can't be recorded isn't shown.
+        Raises `AuditUnavailable`: what can't be recorded isn't shown.
         """
         if not events:
             return
         try:
             self._together.submit(events)
         except Unavailable as error:
-            raise AclUnavailable(f"This cannot be recorded now: {error.detail}", code=UNAVAILABLE) from error
+            raise AuditUnavailable(f"This cannot be recorded now: {error.detail}") from error
 
     def _commit(self, events: Sequence[AuditEvent]) -> None:
         with self._database.begin() as connection:

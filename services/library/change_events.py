@@ -93,7 +93,7 @@ def _user(user: User | None) -> dict[str, Any] | None:
 def _key(key: ApiKey) -> dict[str, Any]:
     return {
         "user": key.user_id,
-        "kind": key.kind.value,
+        "key_kind": key.kind.value,
         "scopes": None if key.scopes is None else sorted(scope.value for scope in key.scopes),
         "acts_for": key.acts_for,
         "expires_at": _time(key.expires_at),
