@@ -90,17 +90,14 @@ def list_members(connection: Connection, group_id: str) -> list[str]:
 
 def add_members(connection: Connection, group_id: str, members: Collection[str]) -> list[str]:
     """Add principals to a group; returns those that were not in it. Raises `Unprocessable` (`group_cycle`)."""
-    added = []
+    added: list[str] = []
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_NESTING_LOCK)))
     for member in sorted(members):
         inside = connection.execute(_REACHABLE, {"member": member, "group": f"group:{group_id}"}).scalar_one()
         if inside:
             raise Unprocessable("A group cannot contain itself, directly or through other groups.", code="group_cycle")
-        joined = connection.execute(
-            insert(group_members).values(group_id=group_id, member=member).on_conflict_do_nothing()
-        )
-        if joined.rowcount:
-            added.append(member)
+        row = insert(group_members).values(group_id=group_id, member=member).on_conflict_do_nothing()
+        added += connection.execute(row.returning(group_members.c.member)).scalars()
     return added
 
 

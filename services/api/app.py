@@ -116,7 +116,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         max_upload_bytes=settings.server.max_upload_bytes,
         max_text_bytes=min(_UTF8_BYTES * settings.parsing.max_text_chars, settings.server.max_upload_bytes),
     )
-    app.add_middleware(AuditEdge, platform=platform)
+    app.add_middleware(AuditEdge, refusals_per_minute=settings.audit.refusals_per_minute)
     app.add_middleware(RequestEdge)
     app.add_middleware(HeadAsGet)
     return app

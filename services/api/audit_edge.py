@@ -72,10 +72,9 @@ _REFUSALS = (403, 404)
 class AuditEdge:
     """Stands between the routes and the client."""
 
-    def __init__(self, app: ASGIApp, platform: Platform) -> None:
+    def __init__(self, app: ASGIApp, *, refusals_per_minute: int) -> None:
         self._app = app
-        self._platform = platform
-        self._refusals = RefusalCount(platform.settings.audit.refusals_per_minute)
+        self._refusals = RefusalCount(refusals_per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -91,7 +90,7 @@ class AuditEdge:
                 event = self._event(request, message["status"])
                 if event is not None:
                     try:
-                        await run_in_threadpool(self._platform.audit.record, [event])
+                        await run_in_threadpool(_record, request, event)
                     except ZhikuError as error:
                         withheld = True
                         await deliberate(request, error)(scope, receive, send)
@@ -116,6 +115,12 @@ class AuditEdge:
             return None
         code = getattr(request.state, "problem_code", None)
         return seen.event(caller, "request.refused", status, code=code, count=count)
+
+
+def _record(request: Request, event: AuditEvent) -> None:
+    platform = request.app.state.platform
+    assert isinstance(platform, Platform)
+    platform.audit.record([event])
 
 
 def event_of(seen: SeenRequest, caller: Caller, status: int) -> AuditEvent | None:
