@@ -113,10 +113,13 @@ def _verify(url: str, secret: bytes, records: int) -> None:
         present = connection.execute(sa.text("SELECT seq FROM audit_head")).scalar_one()
     for _ in range(max(0, records - present) // 1000):
         trail.record([_EVENT] * 1000)
+    with database.begin() as connection:
+        size = connection.execute(sa.text("SELECT pg_total_relation_size('audit_events')")).scalar_one()
     began = time.perf_counter()
     verdict = Check(ChainKeys(key)).run(database, None)
     seconds = time.perf_counter() - began
     database.dispose()
+    print(f"{size / verdict.records:,.0f} bytes a record, indexes included")
     print(
         f"verified {verdict.records:,} records in {seconds:.1f} s: {verdict.records / seconds:,.0f}/s, ok={verdict.ok}"
     )
