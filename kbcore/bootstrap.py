@@ -103,6 +103,10 @@ class Platform:
         )
         return S3Heads(settings.heads_bucket, client)
 
+    def require_audit(self) -> None:
+        """Refuse to start without the audit log's keys: nothing could be answered. Raises `ConfigurationError`."""
+        _ = self.audit, self.audit_heads
+
     @cached_property
     def queue(self) -> JobQueue:
         """Celery on Redis."""
