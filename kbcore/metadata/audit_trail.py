@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from kbcore.audit.chain import ChainKey, ChainKeys
@@ -11,12 +12,17 @@ from kbcore.errors import AuditUnavailable, Unavailable
 from kbcore.metadata.audit_log import append
 from kbcore.metadata.database import Database
 
+_PATIENCE = sa.text("SELECT set_config('lock_timeout', :ms, true)")
+
 
 class AuditTrail:
     """Writes events to the chain. One for each process; safe to use from many threads."""
 
-    def __init__(self, database: Database, key: ChainKey, former: Sequence[ChainKey] = ()) -> None:
-        """`former` are keys that older records were made with."""
+    def __init__(
+        self, database: Database, key: ChainKey, former: Sequence[ChainKey] = (), *, patience_s: float = 10.0
+    ) -> None:
+        """`former` are keys that older records were made with; `record` waits `patience_s` for the head at most."""
+        self._patience_ms = str(round(patience_s * 1000))
         self._database = database
         self.key = key
         self.keys = ChainKeys(key, former)
@@ -43,4 +49,6 @@ class AuditTrail:
 
     def _commit(self, events: Sequence[AuditEvent]) -> None:
         with self._database.begin() as connection:
+            # Whoever holds the head may have been stopped: better 503 for everybody than an API that hangs.
+            connection.execute(_PATIENCE, {"ms": self._patience_ms})
             append(connection, self.key, events)

@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from kbcore.audit.events import AuditEvent
 from kbcore.errors import AuditUnavailable
 from kbcore.metadata import users
+from kbcore.metadata.audit_trail import AuditTrail
 from kbcore.metadata.database import Database
 from kbcore.metadata.tables import audit_head
-from tests.integration.auditing import check, kinds, rows, said, tampering, trail
+from tests.integration.auditing import KEY, check, kinds, rows, said, tampering, trail
 
 PATIENCE_S = 30
 
@@ -150,6 +151,16 @@ def test_without_sql_nothing_is_recorded_and_all_who_waited_are_told() -> None:
         for each in waiting:
             with pytest.raises(AuditUnavailable):
                 each.result(PATIENCE_S)
+
+
+def test_a_head_that_somebody_does_not_let_go_is_waited_for_only_so_long(database: Database) -> None:
+    log = AuditTrail(database, KEY, patience_s=0.1)
+    with database.begin() as connection:
+        log.append(connection, event("thing.first"))
+        with pytest.raises(AuditUnavailable):
+            log.record([event("thing.happened")])
+    log.record([event("thing.after")])
+    assert kinds(database) == ["thing.first", "thing.after"]
 
 
 def test_a_log_whose_head_is_gone_takes_nothing(database: Database) -> None:
