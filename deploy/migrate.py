@@ -5,6 +5,7 @@ With `--first-admin`, in a fresh installation, also make the user `admin` and pr
 
 import sys
 
+from kbcore.bootstrap import audit_trail
 from kbcore.errors import ZhikuError
 from kbcore.metadata.database import Database
 from kbcore.metadata.migrate import upgrade
@@ -15,11 +16,12 @@ from services.library.first_admin import create_first_admin
 def main() -> None:
     """Read the settings, migrate, make the administrator if asked."""
     try:
-        database = Database(load_settings().database.url.get_secret_value(), pool_size=1)
+        settings = load_settings()
+        database = Database(settings.database.url.get_secret_value(), pool_size=1)
         upgrade(database)
         print("the database is up to date")
         if "--first-admin" in sys.argv[1:]:
-            key = create_first_admin(database)
+            key = create_first_admin(database, audit_trail(settings, database))
             print(
                 f"the administrator's API key, shown now and never again: {key}" if key else "there are users already"
             )

@@ -26,6 +26,7 @@ import structlog
 
 from ingestion.collections import every_collection
 from ingestion.pipeline import Progress
+from kbcore.audit.events import AuditEvent
 from kbcore.bootstrap import Platform
 from kbcore.errors import ItemFailed
 from kbcore.language.weights import unpack
@@ -236,6 +237,8 @@ class Eraser:
         )
         with self._platform.database.begin() as connection:
             erasures.certify(connection, erasure.id, certificate, finished_at)
+            event = AuditEvent("document.erased", documents=(erasure.document_id,), detail={"erasure": erasure.id})
+            self._platform.audit.append(connection, event)
 
 
 def _removed(found: Found, probed: Probed) -> dict[str, int]:

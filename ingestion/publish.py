@@ -19,6 +19,7 @@ import structlog
 from sqlalchemy import Connection
 
 from ingestion.collections import every_collection
+from kbcore.audit.events import AuditEvent
 from kbcore.bootstrap import Platform
 from kbcore.domain.job import JobKind
 from kbcore.domain.vector import vector_from_bytes
@@ -176,6 +177,8 @@ class Publisher:
         try:
             with connection.begin():
                 publications.commit(connection, plan, unpack)
+                self._platform.audit.append(connection, *_events(plan))
+                publications.committed_now(connection, plan.epoch)
         except PlanOvertaken:
             self.undo_unfinished(connection)
             self._in_doubt = False
@@ -195,6 +198,19 @@ class Publisher:
         self._unflushed[collection] = self._unflushed.get(collection, 0) + rows
         if self._unflushed[collection] >= self._platform.settings.milvus.flush_rows:
             self.flush()
+
+
+def _events(plan: PublicationPlan) -> list[AuditEvent]:
+    """What the audit log says of a publication."""
+    events = []
+    if plan.versions:
+        versions = [[document, number] for document, number in plan.versions.items()]
+        detail = {"epoch": plan.epoch, "index": plan.generation_id, "versions": versions}
+        events.append(AuditEvent("document.published", documents=tuple(plan.versions), detail=detail))
+    if plan.withdrawn:
+        withdrawn = tuple(sorted(plan.withdrawn))
+        events.append(AuditEvent("document.withdrawn", documents=withdrawn, detail={"epoch": plan.epoch}))
+    return events
 
 
 def vector_row(row: IndexRow) -> VectorRow:

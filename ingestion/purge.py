@@ -18,6 +18,7 @@ from itertools import islice
 import structlog
 
 from ingestion.pipeline import Progress
+from kbcore.audit.events import AuditEvent
 from kbcore.blobs.interface import KeptBlob
 from kbcore.bootstrap import Platform
 from kbcore.language.weights import unpack
@@ -62,7 +63,7 @@ class Purger:
         done = 0
         progress("purge", 0, total)
         while chosen := self._remove_rows(space_id):
-            self._remove_bytes(chosen)
+            self._remove_bytes(space_id, chosen)
             done += len(chosen)
             progress("purge", done, max(done, total))
         if done:
@@ -101,11 +102,17 @@ class Purger:
             self._reached(PurgeStep.ROWS_REMOVED)
         return chosen
 
-    def _remove_bytes(self, chosen: list[tuple[str, int]]) -> None:
+    def _remove_bytes(self, space_id: str, chosen: list[tuple[str, int]]) -> None:
         with self._platform.database.begin() as connection:
             for sha256 in sorted(retention.forget_bytes(connection, chosen)):
                 self._platform.blobs.delete(sha256)
             self._reached(PurgeStep.BYTES_REMOVED)
+            event = AuditEvent(
+                "versions.purged",
+                documents=tuple(dict.fromkeys(document for document, _ in chosen)),
+                detail={"space": space_id, "versions": [[document, number] for document, number in chosen]},
+            )
+            self._platform.audit.append(connection, event)
         self._reached(PurgeStep.MARKED)
 
     def _remove_unreferenced(self, sha256s: Iterable[str]) -> int:

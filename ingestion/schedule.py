@@ -1,4 +1,4 @@
-"""Housekeeping of a worker: leases, lost jobs, sealed segments when all is quiet, and what retention asks for."""
+"""Housekeeping of a worker: leases, lost jobs, sealed segments when all is quiet, retention, heads of the audit log."""
 
 import threading
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from kbcore.bootstrap import Platform
 from kbcore.domain.job import JobKind, JobState
 from kbcore.errors import Unavailable
 from kbcore.metadata import generations, jobs, retention
+from kbcore.metadata.audit_export import export_head
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +25,7 @@ _RETENTION_EVERY_S = 300.0  # how often is looked; a space is purged at most hou
 
 
 class Housekeeper:
-    """Three daemon threads: leases are renewed whatever the sweeping has to wait for."""
+    """Four daemon threads: leases are renewed whatever the sweeping has to wait for."""
 
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
@@ -33,6 +34,7 @@ class Housekeeper:
             Repeated("leases", every_s, bench.renew_leases),
             Repeated("sweeper", every_s, self.sweep),
             Repeated("retention", _RETENTION_EVERY_S, self.order_purges),
+            Repeated("audit heads", bench.platform.settings.audit.export_every_s, self.export_head),
         )
 
     def start(self) -> None:
@@ -80,6 +82,14 @@ class Housekeeper:
                 ordered = retention.order_due(connection)
         for job_id in ordered:
             platform.queue.send(job_id)
+
+    def export_head(self) -> None:
+        """Verify what is new in the audit log, and keep its end where the database can't reach."""
+        platform = self._bench.platform
+        verdict = export_head(platform.database, platform.audit.keys, platform.audit_heads)
+        if verdict is not None and verdict.first_broken is not None:
+            broken = verdict.first_broken
+            log.error("the audit log was changed; no head of it is exported", seq=broken.seq, why=broken.why)
 
 
 def _order_following(platform: Platform, connection: Connection) -> list[str]:

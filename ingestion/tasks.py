@@ -13,6 +13,7 @@ from ingestion.load.sandbox import ParserProcess
 from ingestion.pipeline import DocumentPath
 from ingestion.publish import Publisher
 from ingestion.purge import Purger
+from kbcore.audit.events import job_failed
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import VersionState
 from kbcore.domain.ids import new_id
@@ -172,6 +173,8 @@ class Workbench:
             )
             jobs.finish(connection, [job.id], ended, stage="skipped" if skipped else "failed", reason=reason)
             given_up = self._index.give_up(connection, job, skipped=skipped)
+            if ended is JobState.FAILED:
+                self.platform.audit.append(connection, job_failed(job, reason))
         if given_up is not None:
             self._index.remove(given_up)
 

@@ -97,7 +97,9 @@ def main() -> None:
             "--without-mingle",
             "--without-heartbeat",
         ]
-        bench = await_workbench(Platform(settings))
+        platform = Platform(settings)
+        platform.require_audit()
+        bench = await_workbench(platform)
         create_worker(settings, bench).worker_main(arguments)
     except ConfigurationError as error:
         sys.exit(f"zhiku worker: {error.detail}")

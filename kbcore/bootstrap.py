@@ -5,16 +5,20 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from kbcore.audit.chain import ChainKey
+from kbcore.audit.head_file import HeadFile
+from kbcore.audit.heads import HeadStore
 from kbcore.blobs.filesystem import FilesystemBlobs
 from kbcore.blobs.interface import BlobStore
 from kbcore.blobs.s3 import S3Blobs
+from kbcore.blobs.s3_client import S3Client
+from kbcore.blobs.s3_heads import S3Heads
 from kbcore.embedding.bundled import BundledEmbedder
 from kbcore.embedding.interface import Embedder
 from kbcore.embedding.neutral import LanguageNeutralEmbedder, e5_language_axis
 from kbcore.embedding.openai_compatible import OpenAICompatibleEmbedder
 from kbcore.embedding.sentence_transformers import SentenceTransformersEmbedder
 from kbcore.embedding.truncated import TruncatedEmbedder
-from kbcore.errors import NotFound, Unavailable
+from kbcore.errors import ConfigurationError, NotFound, Unavailable
 from kbcore.llm.extractive import ExtractiveModel
 from kbcore.llm.interface import AnswerModel
 from kbcore.llm.langchain_chat import LangChainModel
@@ -80,10 +84,28 @@ class Platform:
     @cached_property
     def audit(self) -> AuditTrail:
         """The audit log. Raises `ConfigurationError` if its key cannot be read or made."""
-        given = self.settings.audit.key.get_secret_value()
-        file = self.settings.home / "keys" / "audit.key"
-        secret = seed_from_text(given, "setting audit.key") if given else seed_from_file(file)
-        return AuditTrail(self.database, ChainKey(secret))
+        return audit_trail(self.settings, self.database)
+
+    @cached_property
+    def audit_heads(self) -> HeadStore:
+        """Where heads of the audit log are kept. Raises `ConfigurationError`."""
+        settings = self.settings.audit
+        if settings.heads == "file":
+            return HeadFile(Path(settings.heads_folder) if settings.heads_folder else self.settings.home / "audit")
+        if not settings.heads_bucket:
+            raise ConfigurationError("setting audit.heads_bucket: audit.heads is `s3`, which needs a bucket")
+        reached = self.settings.blobs
+        client = S3Client(
+            endpoint=reached.endpoint,
+            region=reached.region,
+            access_key=reached.access_key.get_secret_value(),
+            secret_key=reached.secret_key.get_secret_value(),
+        )
+        return S3Heads(settings.heads_bucket, client)
+
+    def require_audit(self) -> None:
+        """Refuse to start without the audit log's keys: nothing could be answered. Raises `ConfigurationError`."""
+        _ = self.audit, self.audit_heads
 
     @cached_property
     def queue(self) -> JobQueue:
@@ -211,7 +233,16 @@ class Platform:
         """Give back connections; the adapters reconnect if they are used again."""
         if "database" in self.__dict__:
             self.database.dispose()
-        for name in ("blobs", "embedding_model", "reranker"):
+        for name in ("blobs", "audit_heads", "embedding_model", "reranker"):
             adapter = self.__dict__.get(name)
             if isinstance(adapter, _Closeable):
                 adapter.close()
+
+
+def audit_trail(settings: Settings, database: Database) -> AuditTrail:
+    """The audit log in this database, with the keys that the settings name. Raises `ConfigurationError`."""
+    given = settings.audit.key.get_secret_value()
+    file = settings.home / "keys" / "audit.key"
+    secret = seed_from_text(given, "setting audit.key") if given else seed_from_file(file)
+    former = [seed_from_text(key.get_secret_value(), "setting audit.former_keys") for key in settings.audit.former_keys]
+    return AuditTrail(database, ChainKey(secret), [ChainKey(each) for each in former])

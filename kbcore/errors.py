@@ -16,6 +16,7 @@ ZhikuError                       500 internal_error
 │   └── ItemFailed
 ├── Unavailable                  503 dependency_unavailable
 │   └── AclUnavailable           503 acl_unavailable      permissions cannot be decided: nothing is shown
+│       └── AuditUnavailable     503 audit_unavailable    it cannot be recorded: nothing is shown
 └── ConfigurationError           start-up refused: names the key and the remedy
 """
 
@@ -163,6 +164,13 @@ class AclUnavailable(Unavailable):
 
     code = "acl_unavailable"
     title = "Permissions cannot be evaluated"
+
+
+class AuditUnavailable(AclUnavailable):
+    """What happens cannot be recorded, so nothing is shown and nothing is done."""
+
+    code = "audit_unavailable"
+    title = "The audit log cannot be written"
 
 
 class ConfigurationError(ZhikuError):

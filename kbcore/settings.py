@@ -106,9 +106,15 @@ class ErasureSettings(_Section):
 
 
 class AuditSettings(_Section):
-    """The audit log."""
+    """The audit log: its chain's keys, and where its heads are kept."""
 
     key: SecretStr
+    former_keys: list[SecretStr]
+    heads: Literal["file", "s3"]
+    heads_folder: str
+    heads_bucket: str
+    export_every_s: float = Field(gt=0)
+    refusals_per_minute: int = Field(ge=1)
 
 
 class ParsingSettings(_Section):

@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from ingestion.index.build import Builder, Progress
 from ingestion.index.reconcile import reconcile_locked
 from ingestion.publish import Publisher
+from kbcore.audit.events import AuditEvent
 from kbcore.bootstrap import Platform
 from kbcore.errors import ItemFailed
 from kbcore.metadata import chunks as chunk_rows
@@ -72,7 +73,7 @@ def promote(
         reached(PromoteStep.COMPLETED)
         _verify(platform, generation, connection)
         reached(PromoteStep.VERIFIED)
-        _switch(connection, old, generation)
+        _switch(platform, connection, old, generation)
         reached(PromoteStep.SWITCHED)
     log.info("switched the live index", before=old.collection, now=generation.collection)
 
@@ -94,7 +95,7 @@ def _verify(platform: Platform, generation: Generation, connection: Connection) 
         reconcile_locked(platform, generation, connection)
 
 
-def _switch(connection: Connection, old: Generation, new: Generation) -> None:
+def _switch(platform: Platform, connection: Connection, old: Generation, new: Generation) -> None:
     with connection.begin():
         present = generations.lock(connection, new.id)
         if present is None or present.state not in FOLLOWING:
@@ -105,3 +106,5 @@ def _switch(connection: Connection, old: Generation, new: Generation) -> None:
         generations.switch_live(connection, old, new, publications.current_epoch(connection))
         for document_id, number in publications.unstage_others(connection, new.id):
             chunk_rows.unstage(connection, document_id, number)
+        kind = "index.promoted" if present.live_at is None else "index.rolled_back"
+        platform.audit.append(connection, AuditEvent(kind, detail={"index": new.id, "before": old.id}))

@@ -14,6 +14,7 @@ from ingestion.index.build import Builder, Progress
 from ingestion.index.promote import promote
 from ingestion.index.reconcile import counts_agree, reconcile
 from ingestion.publish import Publisher
+from kbcore.audit.events import AuditEvent
 from kbcore.bootstrap import Platform
 from kbcore.domain.job import Job, JobKind
 from kbcore.errors import ItemFailed, Unavailable
@@ -64,11 +65,12 @@ class IndexWork:
             return None
         return generations.get(connection, int(job.subject))
 
-    def remove(self, generation: Generation) -> None:
+    def remove(self, generation: Generation, *events: AuditEvent) -> None:
         """Take a generation's rows out of Milvus and SQL; if that fails, the next try or a drop does."""
         self._platform.vectors.drop(generation.collection)
         with self._platform.database.begin() as connection:
             generations.forget_rows(connection, generation.id)
+            self._platform.audit.append(connection, *events)
 
     def _build(self, generation: Generation, progress: Progress) -> None:
         self._begin_again(generation)
@@ -143,7 +145,7 @@ class IndexWork:
         with self._alone(generation) as present:
             if present.state is not GenerationState.DROPPED:
                 raise ItemFailed("index_live", f"the index {generation.collection} is {present.state}; it stays")
-            self.remove(present)
+            self.remove(present, AuditEvent("index.dropped", detail={"index": present.id}))
 
     def _reconcile(self, job: Job) -> None:
         """One generation, or every one that is kept; makes collections that are gone again."""

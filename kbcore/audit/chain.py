@@ -7,7 +7,7 @@ breaking the chain; cutting off its end shows against an exported head.
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 FIRST = b""
@@ -23,5 +23,22 @@ class ChainKey:
 
     def mac(self, before: bytes, record: Mapping[str, Any]) -> bytes:
         """HMAC-SHA-256 (RFC 2104) over the MAC before and the record's canonical JSON; 32 bytes."""
-        text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        return hmac.digest(self._secret, len(before).to_bytes(1, "big") + before + text.encode(), "sha256")
+        return hmac.digest(self._secret, len(before).to_bytes(1, "big") + before + canonical(record), "sha256")
+
+
+class ChainKeys:
+    """The key that records are made with now, and those that older records were made with."""
+
+    def __init__(self, present: ChainKey, former: Sequence[ChainKey] = ()) -> None:
+        self.present = present
+        self._all = {key.fingerprint: key for key in (*former, present)}
+
+    def of(self, fingerprint: str) -> ChainKey | None:
+        """The key with this fingerprint; None if it is not known here."""
+        return self._all.get(fingerprint)
+
+
+def canonical(record: Mapping[str, Any]) -> bytes:
+    """JSON in UTF-8, keys sorted, no spaces. Raises `ValueError` for what has no such form."""
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode()

@@ -4,12 +4,11 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
-from typing import Any
 
 from kbcore.blobs.interface import KeptBlob, StoredBlob
+from kbcore.blobs.s3_client import S3Client
 from kbcore.blobs.spool import PART_BYTES, blob_place, is_blob_key, spooled, storage_errors
-from kbcore.errors import ConfigurationError, NotFound, Unavailable
+from kbcore.errors import NotFound
 
 PING_KEY = "ping"
 
@@ -20,28 +19,21 @@ class S3Blobs:
     def __init__(self, bucket: str, *, endpoint: str, region: str, access_key: str, secret_key: str) -> None:
         """Empty `endpoint` = AWS; empty keys = the credentials that the machine itself has."""
         self._bucket = bucket
-        self._options = {
-            "endpoint_url": endpoint or None,
-            "region_name": region,
-            "aws_access_key_id": access_key or None,
-            "aws_secret_access_key": secret_key or None,
-        }
-        self._lock = Lock()
-        self._made: Any = None
+        self._client = S3Client(endpoint=endpoint, region=region, access_key=access_key, secret_key=secret_key)
 
     def put(self, parts: Iterable[bytes], *, max_bytes: int) -> StoredBlob:
         """See `BlobStore.put`; an object becomes visible only when it is complete."""
         with spooled(parts, max_bytes=max_bytes) as (path, stored):
             with storage_errors():
                 file = path.open("rb")
-            with file, self._client() as client:
+            with file, self._client.use() as client:
                 client.upload_fileobj(file, self._bucket, blob_place(stored.sha256))
         return stored
 
     def open(self, sha256: str) -> Iterator[bytes]:
         """See `BlobStore.open`."""
         key = blob_place(sha256)
-        with self._client() as client:
+        with self._client.use() as client:
             client.head_object(Bucket=self._bucket, Key=key)
         return self._read(key)
 
@@ -60,7 +52,7 @@ class S3Blobs:
     def exists(self, sha256: str) -> bool:
         """See `BlobStore.exists`."""
         try:
-            with self._client() as client:
+            with self._client.use() as client:
                 client.head_object(Bucket=self._bucket, Key=blob_place(sha256))
         except NotFound:
             return False
@@ -68,7 +60,7 @@ class S3Blobs:
 
     def keys(self) -> Iterator[KeptBlob]:
         """See `BlobStore.keys`: page by page."""
-        with self._client() as client:
+        with self._client.use() as client:
             for page in client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):
                 for item in page.get("Contents", ()):
                     name = item["Key"].rpartition("/")[2]
@@ -77,66 +69,20 @@ class S3Blobs:
 
     def delete(self, sha256: str) -> None:
         """See `BlobStore.delete`."""
-        with self._client() as client:
+        with self._client.use() as client:
             client.delete_object(Bucket=self._bucket, Key=blob_place(sha256))
 
     def ping(self) -> None:
         """See `BlobStore.ping`: writes an empty object, for a bucket may be readable only."""
-        with self._client() as client:
+        with self._client.use() as client:
             client.put_object(Bucket=self._bucket, Key=PING_KEY, Body=b"")
 
     def _read(self, key: str) -> Iterator[bytes]:
-        with self._client() as client:
+        with self._client.use() as client:
             body = client.get_object(Bucket=self._bucket, Key=key)["Body"]
             with body:
                 yield from body.iter_chunks(PART_BYTES)
 
     def close(self) -> None:
         """Give back the connections; the next use makes new ones."""
-        with self._lock:
-            if self._made is not None:
-                self._made.close()
-                self._made = None
-
-    @contextmanager
-    def _client(self) -> Iterator[Any]:
-        """The one client (they are thread-safe, making one is not), with its errors made ours."""
-        with self._lock:
-            if self._made is None:
-                self._made = _make_client(self._options)
-        with _s3_errors():
-            yield self._made
-
-
-def _make_client(options: dict[str, str | None]) -> Any:
-    try:
-        import boto3  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-    except ImportError:
-        raise ConfigurationError("blobs.kind is `s3`, which needs boto3: pip install 'zhiku[s3]'") from None
-    config = Config(
-        connect_timeout=5,
-        read_timeout=30,
-        retries={"mode": "standard", "max_attempts": 4},
-        s3={"addressing_style": "path" if options["endpoint_url"] else "auto"},
-        # Servers other than AWS do not know the checksums that boto3 sends by itself since 1.36.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    return boto3.session.Session().client("s3", config=config, **options)
-
-
-@contextmanager
-def _s3_errors() -> Iterator[None]:
-    """Vendor's errors to ours; the text names the bucket's answer, never a key or an address."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    try:
-        yield
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", "unknown"))
-        if code in {"404", "NoSuchKey", "NotFound"}:
-            raise NotFound("blob") from None
-        raise Unavailable(f"The object store refuses: {code}. Check the settings under [blobs].") from error
-    except BotoCoreError as error:
-        raise Unavailable(f"The object store does not answer ({type(error).__name__}).") from error
+        self._client.close()

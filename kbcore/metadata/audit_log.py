@@ -1,6 +1,8 @@
 """The audit log in SQL: appended to in one order, never changed."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,30 +11,59 @@ from sqlalchemy import Connection
 
 from kbcore.audit.chain import ChainKey
 from kbcore.audit.events import AuditEvent
+from kbcore.errors import AuditUnavailable
 from kbcore.metadata.tables import audit_events, audit_head
+
+# One round trip between the head's lock and the commit, and one statement's text however many events there are.
+_APPEND = sa.text("""
+    WITH moved AS (UPDATE audit_head SET seq = :seq, mac = :mac, at = :at)
+    INSERT INTO audit_events
+        (seq, at, kind, actor, acting, key_id, address, trace_id, documents, detail, mac_key, mac)
+    SELECT seq, at, kind, actor, acting, key_id, address, trace_id, documents, detail, mac_key, decode(mac, 'hex')
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(
+        seq bigint, at timestamptz, kind text, actor text, acting text, key_id text, address text, trace_id text,
+        documents text[], detail jsonb, mac_key text, mac text)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The last record's place in the chain (0 = none yet), its MAC and its time."""
+
+    seq: int
+    mac: bytes
+    at: datetime
 
 
 def append(connection: Connection, key: ChainKey, events: Sequence[AuditEvent]) -> None:
     """Chain these events to the log, in this order; they are there if and when the transaction commits.
 
-    Holds the head until the transaction ends: call it last in a transaction, or others wait for the rest of it.
+    Holds the head until the transaction ends: call it last in a transaction, or others wait for the rest of it, and two
+    that hold something else meanwhile could wait for each other. Raises `AuditUnavailable` if the head is gone.
     """
     if not events:
         return
-    head = connection.execute(sa.select(audit_head.c.seq, audit_head.c.mac).with_for_update()).one()
-    seq, mac = int(head.seq), bytes(head.mac)
-    at = datetime.now(UTC)
-    rows: list[dict[str, Any]] = []
+    head = end(connection, hold=True)
+    at = max(head.at, datetime.now(UTC))  # a clock that was set back does not turn time round
+    seq, mac, rows = head.seq, head.mac, []
     for event in events:
         seq += 1
-        record = _record(seq, at, event)
-        mac = key.mac(mac, record)
-        rows.append({**record, "at": at, "mac_key": key.fingerprint, "mac": mac})
-    connection.execute(sa.insert(audit_events), rows)
-    connection.execute(sa.update(audit_head).values(seq=seq, mac=mac))
+        content = record(seq, at, event)
+        mac = key.mac(mac, content)
+        rows.append({**content, "mac_key": key.fingerprint, "mac": mac.hex()})
+    connection.execute(_APPEND, {"seq": seq, "mac": mac, "at": at, "rows": json.dumps(rows, ensure_ascii=False)})
 
 
-def _record(seq: int, at: datetime, event: AuditEvent) -> Mapping[str, Any]:
+def end(connection: Connection, *, hold: bool = False) -> End:
+    """Where the log ends; with `hold` nobody else appends before the transaction ends."""
+    query = sa.select(audit_head.c.seq, audit_head.c.mac, audit_head.c.at)
+    row = connection.execute(query.with_for_update() if hold else query).one_or_none()
+    if row is None:
+        raise AuditUnavailable("The head of the audit log is missing; nothing can be recorded.")
+    return End(int(row.seq), bytes(row.mac), row.at.astimezone(UTC))
+
+
+def record(seq: int, at: datetime, event: AuditEvent) -> Mapping[str, Any]:
     """What the MAC covers: every column but the MAC itself, as JSON has it."""
     return {
         "seq": seq,
@@ -46,3 +77,14 @@ def _record(seq: int, at: datetime, event: AuditEvent) -> Mapping[str, Any]:
         "documents": list(event.documents),
         "detail": dict(event.detail),
     }
+
+
+def mac_at(connection: Connection, seqs: Sequence[int]) -> dict[int, bytes]:
+    """The stored MACs of these records; those that do not exist are left out."""
+    query = sa.select(audit_events.c.seq, audit_events.c.mac).where(audit_events.c.seq.in_(seqs))
+    return {int(row.seq): bytes(row.mac) for row in connection.execute(query)}
+
+
+def last_seq(connection: Connection) -> int:
+    """The place of the last record that is there, whatever the head says."""
+    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(audit_events.c.seq), 0))).scalar_one())

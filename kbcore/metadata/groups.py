@@ -88,14 +88,17 @@ def list_members(connection: Connection, group_id: str) -> list[str]:
     return sorted(connection.execute(query).scalars())
 
 
-def add_members(connection: Connection, group_id: str, members: Collection[str]) -> None:
-    """Add principals to a group. Raises `Unprocessable` (`group_cycle`)."""
+def add_members(connection: Connection, group_id: str, members: Collection[str]) -> list[str]:
+    """Add principals to a group; returns those that were not in it. Raises `Unprocessable` (`group_cycle`)."""
+    added: list[str] = []
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_NESTING_LOCK)))
     for member in sorted(members):
         inside = connection.execute(_REACHABLE, {"member": member, "group": f"group:{group_id}"}).scalar_one()
         if inside:
             raise Unprocessable("A group cannot contain itself, directly or through other groups.", code="group_cycle")
-        connection.execute(insert(group_members).values(group_id=group_id, member=member).on_conflict_do_nothing())
+        row = insert(group_members).values(group_id=group_id, member=member).on_conflict_do_nothing()
+        added += connection.execute(row.returning(group_members.c.member)).scalars()
+    return added
 
 
 def remove_member(connection: Connection, group_id: str, member: str) -> None:

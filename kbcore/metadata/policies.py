@@ -22,11 +22,16 @@ def create_policy(connection: Connection, policy: Policy) -> int:
     return policy_id
 
 
-def replace_policy(connection: Connection, policy_id: int, policy: Policy) -> None:
-    """Put other entries into a space's policy row: acts at once, and no document or vector changes."""
+def replace_policy(connection: Connection, policy_id: int, policy: Policy) -> Policy:
+    """Put other entries into a space's policy row: acts at once, and no document or vector changes.
+
+    Returns the policy before.
+    """
     connection.execute(sa.select(policies.c.id).where(policies.c.id == policy_id).with_for_update())
+    before = read_policy(connection, policy_id)
     connection.execute(sa.delete(policy_entries).where(policy_entries.c.policy_id == policy_id))
     _write_entries(connection, policy_id, policy)
+    return before
 
 
 def intern_policy(connection: Connection, policy: Policy, *, of_space: int | None = None) -> int:

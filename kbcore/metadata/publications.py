@@ -118,6 +118,13 @@ def commit(connection: Connection, done: PublicationPlan, unpack: Callable[[byte
     job_rows.finish(connection, done.jobs, JobState.SUCCEEDED, stage="published")
 
 
+def committed_now(connection: Connection, number: int) -> None:
+    """Say that an epoch begins now: the commit may have waited for others since `commit` said so."""
+    connection.execute(
+        publications.update().where(publications.c.epoch == number).values(committed_at=sa.func.clock_timestamp())
+    )
+
+
 def enter_force(connection: Connection, since: datetime) -> None:
     """Let documents say which of their published versions readers see, where a date has come after `since`."""
     connection.execute(_ENTER_FORCE, {"since": since})

@@ -4,7 +4,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from kbcore.metadata import ledger
-from kbcore.metadata.tables import epoch, erasures, generations, jobs, versions
+from kbcore.metadata.audit_export import CURSOR
+from kbcore.metadata.tables import audit_cursors, audit_head, epoch, erasures, generations, jobs, versions
 from kbcore.observability import metrics
 
 
@@ -20,6 +21,7 @@ def measure(connection: Connection) -> None:
     waits = sa.func.extract("epoch", sa.func.now() - sa.func.min(jobs.c.created_at))
     books = ledger.balance(connection)
     metrics.set_ledger(books.by_outcome, received=books.received, imbalance=books.imbalance)
+    measure_audit(connection)
     metrics.set_stock(
         epoch_value=connection.execute(sa.select(epoch.c.value)).scalar() or 0,
         rows=connection.execute(sa.select(generations.c.rows).where(generations.c.state == "live")).scalar() or 0,
@@ -28,4 +30,14 @@ def measure(connection: Connection) -> None:
         versions_purged=connection.execute(purged).scalar_one(),
         erasures_by_state=dict(by_done.all()),
         oldest_queued_s=float(connection.execute(sa.select(waits).where(jobs.c.state == "queued")).scalar() or 0.0),
+    )
+
+
+def measure_audit(connection: Connection) -> None:
+    """Set the gauges of the audit log."""
+    age = sa.func.extract("epoch", sa.func.now() - audit_cursors.c.updated_at)
+    exported = connection.execute(sa.select(age).where(audit_cursors.c.name == CURSOR)).scalar()
+    metrics.set_audit(
+        records=connection.execute(sa.select(audit_head.c.seq)).scalar() or 0,
+        head_age_s=None if exported is None else float(exported),
     )

@@ -498,6 +498,7 @@ audit_head = sa.Table(
     sa.Column("id", sa.Boolean, primary_key=True, server_default=sa.true()),
     sa.Column("seq", sa.BigInteger, nullable=False),  # of the last record; 0 = none yet
     sa.Column("mac", sa.LargeBinary, nullable=False),
+    sa.Column("at", _time, nullable=False, server_default="epoch"),  # of the last record: times never go back
     sa.CheckConstraint("id", name="one_row"),
 )
 

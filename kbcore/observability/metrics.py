@@ -5,6 +5,7 @@ Prometheus asks, so they are right after any restart and whichever process did t
 Label values come from fixed sets (routes, stages, states), never from what a caller sends: that bounds their number.
 """
 
+import math
 from collections.abc import Mapping
 
 from prometheus_client import (
@@ -50,6 +51,12 @@ ledger_imbalance = Gauge(
     "zhiku_ledger_imbalance", "Received items that no outcome accounts for; must be 0", registry=registry
 )
 oldest_job_seconds = Gauge("zhiku_oldest_queued_job_seconds", "How long the oldest queued job waits", registry=registry)
+audit_records = Gauge("zhiku_audit_records", "Records of the audit log", registry=registry)
+audit_head_seconds = Gauge(
+    "zhiku_audit_head_exported_seconds",
+    "Since the audit log was last verified and its head exported; NaN before the first time",
+    registry=registry,
+)
 
 
 def set_stock(
@@ -83,6 +90,12 @@ def set_ledger(by_outcome: Mapping[str, int], *, received: int, imbalance: int) 
     ledger_imbalance.set(imbalance)
     for outcome, count in {"received": received, **by_outcome}.items():
         ledger_items.labels(outcome).set(count)
+
+
+def set_audit(*, records: int, head_age_s: float | None) -> None:
+    """Set the gauges of the audit log."""
+    audit_records.set(records)
+    audit_head_seconds.set(math.nan if head_age_s is None else head_age_s)
 
 
 def exposition() -> bytes:

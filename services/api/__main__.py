@@ -20,6 +20,7 @@ def main() -> None:
         from services.api.app import create_app  # noqa: PLC0415 (after telemetry is off)
 
         app = create_app(settings)
+        app.state.platform.require_audit()
     except ConfigurationError as error:
         sys.exit(f"zhiku api: {error.detail}")
     uvicorn.run(

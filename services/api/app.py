@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from kbcore.bootstrap import Platform
 from kbcore.settings import Settings, load_settings
 from services.api import errors
+from services.api.audit_edge import AuditEdge
 from services.api.middleware import BodyLimit, HeadAsGet, RequestEdge
 from services.api.openapi import DESCRIPTION, Api
 from services.api.routes import (
@@ -16,6 +17,7 @@ from services.api.routes import (
     answers,
     api_keys,
     ask,
+    audit,
     conversations,
     dify,
     document_policy,
@@ -67,6 +69,7 @@ _ROUTERS = (
     jobs.router,
     indexes.router,
     ledger.router,
+    audit.router,
     golden_sets.router,
     evaluations.router,
     health.router,
@@ -113,6 +116,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         max_upload_bytes=settings.server.max_upload_bytes,
         max_text_bytes=min(_UTF8_BYTES * settings.parsing.max_text_chars, settings.server.max_upload_bytes),
     )
+    app.add_middleware(AuditEdge, refusals_per_minute=settings.audit.refusals_per_minute)
     app.add_middleware(RequestEdge)
     app.add_middleware(HeadAsGet)
     return app

@@ -11,6 +11,7 @@ from fastapi.security import HTTPBearer
 from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
 from kbcore.errors import Forbidden
+from services.api.audited import SeenRequest
 from services.auth.authenticate import authenticate
 
 _BEARER = HTTPBearer(
@@ -38,6 +39,7 @@ TraceIdDep = Annotated[str, Depends(_trace_id)]
 def _caller(request: Request, platform: PlatformDep, _documented: Annotated[object, Security(_BEARER)]) -> Caller:
     caller = authenticate(platform.database, request.headers.get("authorization"))
     request.state.user_id = caller.user_id
+    request.state.caller = caller
     return caller
 
 
@@ -63,3 +65,11 @@ def _auditor(caller: CallerDep) -> Caller:
 
 AuditorDep = Annotated[Caller, Depends(_auditor)]
 """The authenticated caller, who is an auditor or an administrator; 403 otherwise."""
+
+
+def _seen(request: Request) -> SeenRequest:
+    return SeenRequest(request)
+
+
+SeenDep = Annotated[SeenRequest, Depends(_seen)]
+"""This request as the audit log knows it: the route says there which documents its answer speaks of."""

@@ -49,6 +49,7 @@ class Problem:
 
 def respond(request: Request, problem: Problem) -> Response:
     """The problem in the shape that this route's clients expect."""
+    request.state.problem_code = problem.code  # for the audit log
     for prefix, shape in _SHAPES.items():
         if request.url.path == prefix or request.url.path.startswith(f"{prefix}/"):
             return JSONResponse(shape(problem), problem.status, dict(problem.headers))
@@ -73,13 +74,14 @@ def internal_error(request: Request) -> Response:
 
 def install(app: FastAPI) -> None:
     """Register the handlers."""
-    app.add_exception_handler(ZhikuError, _deliberate)
+    app.add_exception_handler(ZhikuError, deliberate)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _from_framework)
     app.add_exception_handler(DataError, _not_storable)
 
 
-def _deliberate(request: Request, error: Exception) -> Response:
+def deliberate(request: Request, error: Exception) -> Response:
+    """What is said about an error of `kbcore.errors`."""
     assert isinstance(error, ZhikuError)
     if error.status >= 500:
         _log.warning("request failed", code=error.code, detail=error.detail)

@@ -11,11 +11,13 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
+from kbcore.audit.events import AuditEvent
 from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
 from kbcore.errors import Unavailable
 from kbcore.metadata import idempotency
 from kbcore.metadata.idempotency import Answer
+from services.api.audited import SeenRequest
 from services.api.dependencies import CallerDep, PlatformDep
 
 _log = structlog.get_logger(__name__)
@@ -36,22 +38,27 @@ IdempotencyKey = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a write answers. `jobs` are sent after the commit; a replay does not show the fields in `secret`."""
+    """What a write answers. `jobs` are sent after the commit; a replay does not show the fields in `secret`.
+
+    `events` are appended to the audit log after the `request.done` of the write itself.
+    """
 
     body: BaseModel | None = None
     status: int = 200
     jobs: tuple[str, ...] = ()
     secret: frozenset[str] = field(default_factory=frozenset)
+    events: tuple[AuditEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A write request: who, and which request it is if it may be repeated."""
+    """A write request: who, and which request it is if it may be repeated. `seen` is how the audit log knows it."""
 
     platform: Platform
     caller: Caller
     key: str | None
     request_hash: bytes
+    seen: SeenRequest
 
     def perform(self, work: Callable[[Connection], Done], *, before_replay: Check | None) -> Response:
         """Run `work` in one transaction and answer; a repeated request is answered from memory.
@@ -65,6 +72,10 @@ class Write:
                 if earlier is not None:
                     if before_replay is not None:
                         before_replay(connection, earlier)
+                    self.platform.audit.append(
+                        connection, self.seen.event(self.caller, "request.replayed", earlier.status)
+                    )
+                    self.seen.recorded()
                     return _answer(earlier.status, earlier.body, replayed=True)
             done = work(connection)
             body = None if done.body is None else done.body.model_dump(mode="json")
@@ -72,6 +83,10 @@ class Write:
                 kept = None if body is None else {**body, **dict.fromkeys(done.secret)}
                 answer = Answer(done.status, kept)
                 idempotency.remember(connection, self.caller.user_id, self.key, self.request_hash, answer)
+            # The last act: until the transaction ends, others wait for the head of the log.
+            event = self.seen.event(self.caller, "request.done", done.status, body)
+            self.platform.audit.append(connection, event, *done.events)
+        self.seen.recorded()
         for job_id in done.jobs:
             send_job(self.platform, job_id)
         return _answer(done.status, body)
@@ -89,7 +104,7 @@ def identified(request: Request, platform: Platform, caller: Caller, key: str | 
     """The caller's write, identified by its method, address and body."""
     digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
     digest.update(body)
-    return Write(platform, caller, key, digest.digest())
+    return Write(platform, caller, key, digest.digest(), SeenRequest(request))
 
 
 async def _write(request: Request, platform: PlatformDep, caller: CallerDep, key: IdempotencyKey = None) -> Write:

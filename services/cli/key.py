@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from kbcore.bootstrap import audit_trail
 from kbcore.errors import ConfigurationError, RequestError
 from kbcore.metadata.database import Database
 from kbcore.settings import load_settings
@@ -26,7 +27,7 @@ def command(
         raise ConfigurationError(f"Zhiku is not running on {settings.home}; start it first: zhiku up")
     database = Database(url, pool_size=1)
     try:
-        token = local_key(database, name)
+        token = local_key(database, audit_trail(settings, database), name)
     except RequestError as error:
         raise ConfigurationError(error.detail) from None
     finally:

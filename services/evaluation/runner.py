@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import structlog
 
+from kbcore.audit.events import job_failed
 from kbcore.bootstrap import Platform
 from kbcore.domain.ids import new_id
 from kbcore.domain.job import Job, JobKind, JobState
@@ -119,3 +120,5 @@ class EvaluationRunner(threading.Thread):
             if jobs.hold(connection, job.id, self.holder):
                 state = JobState.CANCELLED if skipped else JobState.FAILED
                 jobs.finish(connection, [job.id], state, stage="skipped" if skipped else "failed", reason=reason)
+                if not skipped:
+                    self._platform.audit.append(connection, job_failed(job, reason))

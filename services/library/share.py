@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from kbcore.audit.events import AuditEvent
 from kbcore.domain.document import Document
+from kbcore.domain.principal import Caller
 from kbcore.errors import Unprocessable
 from kbcore.metadata.policies import intern_policy, names_of_principals, read_policy
 from kbcore.metadata.spaces import policy_of_space
 from kbcore.permissions.policy import ALWAYS, Denial, Grant, Period, Policy, Role
+from services.library.change_events import policy_changed
 from services.library.principals import resolve_principals
 
 
@@ -72,3 +75,16 @@ def own_policy_id(connection: Connection, policy: Policy | None, document: Docum
     if policy is None:
         return None
     return intern_policy(connection, policy, of_space=policy_of_space(connection, document.space_id))
+
+
+def own_policy_changed(
+    connection: Connection, caller: Caller, before: Document, own_policy_id: object
+) -> tuple[AuditEvent, ...]:
+    """What the audit log says when a document gets this policy of its own; nothing if it had it already."""
+    if before.own_policy_id == own_policy_id:
+        return ()
+    was, becomes = (
+        read_policy(connection, each) if isinstance(each, int) else None
+        for each in (before.own_policy_id, own_policy_id)
+    )
+    return (policy_changed(caller, was, becomes, space=before.space_id, document=before.id),)

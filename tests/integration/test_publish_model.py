@@ -19,7 +19,7 @@ from ingestion.index.reconcile import reconcile
 from ingestion.publish import Publisher, PublishStep
 from kbcore.bootstrap import Platform
 from kbcore.metadata.database import Database
-from kbcore.metadata.tables import epoch, metadata
+from kbcore.metadata.tables import audit_head, epoch, metadata
 from kbcore.vectors.memory import MemoryStore
 from tests.integration.staging import Library
 from tests.integration.test_publish import Killed, assert_index_equals_sql, killed_at
@@ -30,8 +30,12 @@ PASSAGES = st.lists(st.sampled_from("abcdefg"), max_size=5)
 def empty(database: Database) -> None:
     names = ", ".join(table.name for table in metadata.sorted_tables)
     with database.begin() as connection:
+        connection.exec_driver_sql(
+            "SET LOCAL session_replication_role = replica"
+        )  # the audit log refuses to be emptied
         connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
         connection.execute(epoch.insert().values(value=0))
+        connection.execute(audit_head.insert().values(seq=0, mac=b""))
 
 
 class PublishMachine(RuleBasedStateMachine):

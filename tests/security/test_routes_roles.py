@@ -168,6 +168,8 @@ ROWS = (
     Row("POST /v1/indexes/{index_id}/reconcile",                "401 403 403 403 403 404",
         lambda _, __: {"index_id": 1}),
     Row("GET /v1/ledger",                                       "401 200 200 200 200 200"),
+    Row("GET /v1/audit",                                        "401 403 403 403 403 200"),
+    Row("POST /v1/audit/verify",                                "401 403 403 403 403 200"),
     Row("POST /v1/golden-sets",                                 "401 403 403 403 403 201",
         send={"json": lambda scene: scene.golden_questions()}),
     Row("GET /v1/golden-sets",                                  "401 403 403 403 403 200"),

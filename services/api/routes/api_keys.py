@@ -14,6 +14,7 @@ from services.api.schemas.people import ApiKeyChange, ApiKeyIssued, ApiKeyShown,
 from services.api.schemas.problem import problems
 from services.api.writes import Done, WriteDep
 from services.auth.api_keys import issue_key
+from services.library.change_events import key_changed, key_made, key_revoked
 
 router = APIRouter(prefix="/v1/api-keys", tags=["people"])
 
@@ -26,7 +27,8 @@ def make_key(body: NewApiKey, write: WriteDep, _admin: AdminDep) -> Response:
         user = users.get_user(connection, body.user)
         issued = issue_key(connection, user_id=user.id, name=body.name, expires_at=body.expires_at)
         shown = ApiKeyIssued(**ApiKeyShown.of(issued.key).model_dump(), key=issued.token)
-        return Done(shown, status=201, secret=frozenset({"key"}))
+        event = key_made(write.caller, issued.key)
+        return Done(shown, status=201, secret=frozenset({"key"}), events=(event,))
 
     return write.perform(work, before_replay=None)
 
@@ -55,12 +57,13 @@ def read_key(key_id: str, platform: PlatformDep, _admin: AdminDep) -> ApiKeyShow
 @router.patch("/{key_id}", summary="Change a key", response_model=ApiKeyShown, responses=problems(403, 404))
 def change_key(key_id: str, body: ApiKeyChange, write: WriteDep, _admin: AdminDep) -> Response:
     """Name and expiry. Administrators only."""
-    return write.perform(
-        lambda connection: Done(
-            ApiKeyShown.of(api_keys.update_key(connection, key_id, body.model_dump(exclude_unset=True)))
-        ),
-        before_replay=None,
-    )
+
+    def work(connection: Connection) -> Done:
+        before = api_keys.get_key(connection, key_id)
+        after = api_keys.update_key(connection, key_id, body.model_dump(exclude_unset=True))
+        return Done(ApiKeyShown.of(after), events=key_changed(write.caller, before, after))
+
+    return write.perform(work, before_replay=None)
 
 
 @router.delete("/{key_id}", summary="Revoke a key", status_code=204, responses=problems(403, 404))
@@ -69,6 +72,6 @@ def revoke_key(key_id: str, write: WriteDep, _admin: AdminDep) -> Response:
 
     def work(connection: Connection) -> Done:
         api_keys.revoke_key(connection, key_id)
-        return Done(status=204)
+        return Done(status=204, events=(key_revoked(write.caller, api_keys.get_key(connection, key_id)),))
 
     return write.perform(work, before_replay=None)

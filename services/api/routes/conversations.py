@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 from kbcore.errors import NotFound
 from kbcore.metadata import conversations
 from kbcore.metadata.answers import stale_sources
-from services.api.dependencies import CallerDep, PlatformDep
+from services.api.dependencies import CallerDep, PlatformDep, SeenDep
 from services.api.paging import PageDep
 from services.api.schemas.ask import ConversationOut, ConversationWithTurns, FeedbackBody, FeedbackOut, TurnOut
 from services.api.schemas.page import Page
@@ -25,7 +25,9 @@ def list_conversations(platform: PlatformDep, caller: CallerDep, page: PageDep) 
 
 
 @router.get("/v1/conversations/{conversation_id}", summary="Read one of your conversations", responses=problems(404))
-def read_conversation(conversation_id: str, platform: PlatformDep, caller: CallerDep) -> ConversationWithTurns:
+def read_conversation(
+    conversation_id: str, platform: PlatformDep, caller: CallerDep, seen: SeenDep
+) -> ConversationWithTurns:
     """Its turns, oldest first. An answer that rests on a document that you may not read any more is withheld (null).
 
     `stale` names the sources of an answer that do not say any more what it quotes.
@@ -36,6 +38,7 @@ def read_conversation(conversation_id: str, platform: PlatformDep, caller: Calle
             raise NotFound("conversation")
         turns = conversations.turns_of(connection, caller.user_id, conversation_id)
         stale = stale_sources(connection, caller.user_id, conversation_id)
+    seen.shows(citation.document_id for turn in turns for citation in turn.citations)
     head = ConversationOut.of(found)
     return ConversationWithTurns(
         **head.model_dump(), turns=[TurnOut.of(turn, stale.get(turn.id, ())) for turn in turns]

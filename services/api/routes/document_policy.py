@@ -15,7 +15,7 @@ from services.api.schemas.spaces import PolicyBody, PolicyShown
 from services.api.writes import Done, WriteDep
 from services.library.access import managed_document
 from services.library.change import change_document
-from services.library.share import own_policy_id, policy_of, to_policy
+from services.library.share import own_policy_changed, own_policy_id, policy_of, to_policy
 
 router = APIRouter(prefix="/v1/documents/{document_id}/policy", tags=["documents"])
 
@@ -67,7 +67,8 @@ def _changed(connection: Connection, caller: Caller, document: Document, own: in
     present = documents.get(connection, document.id)
     if present is None:
         raise NotFound("document")
-    return Done(_shown(connection, present, restamp), jobs=() if restamp is None else (restamp,))
+    event = own_policy_changed(connection, caller, document, own)
+    return Done(_shown(connection, present, restamp), jobs=() if restamp is None else (restamp,), events=event)
 
 
 def _shown(connection: Connection, document: Document, job_id: str | None = None) -> PolicyShown:

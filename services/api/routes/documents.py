@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from kbcore.domain.document import Document, VersionState
 from kbcore.errors import NotFound
 from kbcore.metadata import documents, versions
-from services.api.dependencies import CallerDep, PlatformDep
+from services.api.dependencies import CallerDep, PlatformDep, SeenDep
 from services.api.if_match import IfMatchDep, etag
 from services.api.paging import PageDep
 from services.api.schemas.documents import DocumentChange, DocumentChanged, DocumentShown
@@ -24,7 +24,7 @@ from services.library.access import (
     readable_document,
 )
 from services.library.change import change_document, delete_document
-from services.library.share import own_policy_id, to_policy
+from services.library.share import own_policy_changed, own_policy_id, to_policy
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -34,6 +34,7 @@ def list_documents(
     page: PageDep,
     platform: PlatformDep,
     caller: CallerDep,
+    seen: SeenDep,
     space: Annotated[str | None, Query(description="Only of this space: id or name.")] = None,
     status: Annotated[VersionState | None, Query(description="Only with a latest version in this state.")] = None,
     q: Annotated[str | None, Query(max_length=200, description="A part of the title, in any case.")] = None,
@@ -55,6 +56,7 @@ def list_documents(
             limit=page.fetch,
         )
         latest = versions.latest_of(connection, [row.id for row in rows])
+    seen.shows(row.id for row in rows[: page.limit])
     return page.page(rows, lambda row: row.id, lambda row: DocumentShown.of(row, latest[row.id]))
 
 
@@ -92,7 +94,8 @@ def change(
         changed = change_document(connection, caller, document, values, comment=body.comment)
         shown = _shown(connection, _present(connection, document_id))
         job_id = changed.version.job_id if changed.version else next(iter(changed.jobs), None)
-        return Done(DocumentChanged(**shown.model_dump(), job_id=job_id), jobs=changed.jobs)
+        events = own_policy_changed(connection, caller, document, values.get("own_policy_id", document.own_policy_id))
+        return Done(DocumentChanged(**shown.model_dump(), job_id=job_id), jobs=changed.jobs, events=events)
 
     return write.perform(work, before_replay=lambda connection, _: readable_document(connection, caller, document_id))
 

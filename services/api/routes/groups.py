@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
+from kbcore.audit.events import AuditEvent
 from kbcore.errors import Unprocessable
 from kbcore.metadata import groups
 from kbcore.metadata.policies import names_of_principals
@@ -13,6 +14,7 @@ from services.api.schemas.page import Page
 from services.api.schemas.people import GroupChange, GroupShown, MemberShown, NewGroup, NewMembers
 from services.api.schemas.problem import problems
 from services.api.writes import Done, WriteDep
+from services.library.change_events import membership_changed
 from services.library.principals import resolve_principals
 
 router = APIRouter(prefix="/v1/groups", tags=["people"])
@@ -64,8 +66,11 @@ def remove_group(group: str, write: WriteDep, _admin: AdminDep) -> Response:
     """Only one that no policy names: a policy that denies it would silently let its members in. Administrators only."""
 
     def work(connection: Connection) -> Done:
-        groups.delete_group(connection, groups.get_group(connection, group).id)
-        return Done(status=204)
+        group_id = groups.get_group(connection, group).id
+        left = groups.list_members(connection, group_id)
+        groups.delete_group(connection, group_id)
+        removed = AuditEvent.by(write.caller, "group.removed", group=group_id)
+        return Done(status=204, events=(*membership_changed(write.caller, group_id, removed=left), removed))
 
     return write.perform(work, before_replay=None)
 
@@ -86,8 +91,9 @@ def add_members(group: str, body: NewMembers, write: WriteDep, _admin: AdminDep)
         found = set(resolve_principals(connection, body.members).values())
         if "everyone" in found:
             raise Unprocessable("everyone cannot be a member of a group.", code="unknown_principal")
-        groups.add_members(connection, group_id, found)
-        return Done(_members(connection, group_id))
+        added = groups.add_members(connection, group_id, found)
+        events = membership_changed(write.caller, group_id, added=added)
+        return Done(_members(connection, group_id), events=events)
 
     return write.perform(work, before_replay=None)
 
@@ -98,8 +104,9 @@ def remove_member(group: str, member: str, write: WriteDep, _admin: AdminDep) ->
 
     def work(connection: Connection) -> Done:
         group_id = groups.get_group(connection, group).id
-        groups.remove_member(connection, group_id, resolve_principals(connection, [member])[member])
-        return Done(status=204)
+        principal = resolve_principals(connection, [member])[member]
+        groups.remove_member(connection, group_id, principal)
+        return Done(status=204, events=membership_changed(write.caller, group_id, removed=[principal]))
 
     return write.perform(work, before_replay=None)
 

@@ -9,9 +9,11 @@ from sqlalchemy import Connection
 
 from kbcore.bootstrap import Platform
 from kbcore.domain.job import Job, JobState
+from kbcore.domain.principal import Caller
 from kbcore.errors import Conflict
 from kbcore.metadata import generations, jobs, publications
-from services.api.dependencies import AdminDep, PlatformDep
+from services.api.audited import SeenRequest
+from services.api.dependencies import AdminDep, PlatformDep, SeenDep
 from services.api.paging import single_page
 from services.api.schemas.indexes import IndexJob, IndexShown, ReindexAccepted, ReindexBody
 from services.api.schemas.page import Page
@@ -74,13 +76,13 @@ def reindex(body: ReindexBody, write: WriteDep, platform: PlatformDep, caller: A
     response_model=IndexShown,
     responses={**_LATER, **problems(403, 404, 409)},
 )
-async def promote(index_id: int, platform: PlatformDep, caller: AdminDep, wait: WaitDep) -> Response:
+async def promote(index_id: int, platform: PlatformDep, caller: AdminDep, seen: SeenDep, wait: WaitDep) -> Response:
     """Between two publications; no search sees both. The one before is kept and follows, until it is dropped."""
 
     def order(connection: Connection) -> tuple[int, str | None]:
         return index_id, order_promotion(connection, caller, index_id)
 
-    return await _switch(platform, order, wait)
+    return await _switch(platform, caller, seen, order, wait)
 
 
 @router.post(
@@ -89,9 +91,9 @@ async def promote(index_id: int, platform: PlatformDep, caller: AdminDep, wait: 
     response_model=IndexShown,
     responses={**_LATER, **problems(403, 404, 409)},
 )
-async def rollback(index_id: int, platform: PlatformDep, caller: AdminDep, wait: WaitDep) -> Response:
+async def rollback(index_id: int, platform: PlatformDep, caller: AdminDep, seen: SeenDep, wait: WaitDep) -> Response:
     """From this live index to the one that it replaced, which holds everything that was published since."""
-    return await _switch(platform, lambda connection: order_rollback(connection, caller, index_id), wait)
+    return await _switch(platform, caller, seen, lambda connection: order_rollback(connection, caller, index_id), wait)
 
 
 @router.get("/v1/indexes", summary="List indexes", responses=problems(403))
@@ -143,12 +145,21 @@ def reconcile_index(index_id: int, write: WriteDep, caller: AdminDep) -> Respons
     return write.perform(work, before_replay=None)
 
 
-async def _switch(platform: Platform, order: Callable[[Connection], tuple[int, str | None]], wait: float) -> Response:
+async def _switch(
+    platform: Platform,
+    caller: Caller,
+    seen: SeenRequest,
+    order: Callable[[Connection], tuple[int, str | None]],
+    wait: float,
+) -> Response:
     """Order a promotion and wait for it; saying the same again is harmless, so this needs no `Idempotency-Key`."""
 
     def ordered() -> tuple[int, str | None]:
         with platform.database.begin() as connection:
             index_id, job_id = order(connection)
+            made = {"job_id": job_id}
+            platform.audit.append(connection, seen.event(caller, "request.done", 202 if job_id else 200, made))
+        seen.recorded()
         if job_id is not None:
             send_job(platform, job_id)
         return index_id, job_id

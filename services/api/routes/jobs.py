@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -11,14 +11,15 @@ from fastapi.responses import Response
 from sqlalchemy import Connection
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from kbcore.audit.events import AuditEvent
 from kbcore.bootstrap import Platform
-from kbcore.domain.job import JobState
+from kbcore.domain.job import Job, JobState
 from kbcore.domain.principal import Caller
 from kbcore.errors import NotFound, ZhikuError
 from kbcore.metadata import jobs
 from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.visible_jobs import list_visible
-from services.api.dependencies import CallerDep, PlatformDep
+from services.api.dependencies import CallerDep, PlatformDep, SeenDep
 from services.api.paging import PageDep
 from services.api.schemas.jobs import JobShown
 from services.api.schemas.page import Page
@@ -37,6 +38,7 @@ def list_all(
     page: PageDep,
     platform: PlatformDep,
     caller: CallerDep,
+    seen: SeenDep,
     state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
 ) -> Page[JobShown]:
     """Newest first: your own and those of what you may change, without those of documents that you may not read now.
@@ -45,13 +47,17 @@ def list_all(
     """
     with platform.database.begin() as connection:
         rows = list_visible(connection, caller.user_id, state=state, after=page.after, limit=page.fetch)
+    seen.shows(_quoted(rows[: page.limit]))
     return page.page(rows, lambda job: job.id, JobShown.of)
 
 
 @router.get("/{job_id}", summary="Read a job", responses=problems(404))
-def read_job(job_id: str, platform: PlatformDep, caller: CallerDep) -> JobShown:
+def read_job(job_id: str, platform: PlatformDep, caller: CallerDep, seen: SeenDep) -> JobShown:
     """Stage, progress, rate, time left, and the reason if it failed."""
-    return _read(platform, caller, job_id)
+    with platform.database.begin() as connection:
+        job = visible_job(connection, caller, job_id)
+    seen.shows(_quoted([job]))
+    return JobShown.of(job)
 
 
 @router.get(
@@ -95,6 +101,9 @@ async def _events(platform: Platform, caller: Caller, shown: JobShown) -> AsyncI
         while True:
             if shown != previous:
                 event = "done" if shown.state in _FINAL else "progress"
+                if shown.error is not None and shown.document_id is not None:
+                    read = AuditEvent.by(caller, "document.read", documents=(shown.document_id,), what="failure")
+                    await run_in_threadpool(platform.audit.record, [read])
                 yield ServerSentEvent(shown.model_dump_json(), event=event)
             if shown.state in _FINAL:
                 return
@@ -104,6 +113,11 @@ async def _events(platform: Platform, caller: Caller, shown: JobShown) -> AsyncI
     except ZhikuError as error:
         # The headers are gone; this is the only way left to say it.
         yield ServerSentEvent(json.dumps({"code": error.code, "detail": error.detail}), event="error")
+
+
+def _quoted(shown: Iterable[Job]) -> list[str]:
+    """The documents of which the words of an error may tell something."""
+    return [job.document_id for job in shown if job.error is not None and job.document_id is not None]
 
 
 def _read(platform: Platform, caller: Caller, job_id: str) -> JobShown:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from kbcore.errors import RequestError
 from kbcore.metadata import ledger
 from kbcore.metadata.ledger import LedgerItem, LedgerSum, ReceivedSum
-from services.api.dependencies import CallerDep, PlatformDep
+from services.api.dependencies import CallerDep, PlatformDep, SeenDep
 from services.api.paging import PageDep
 from services.api.schemas.ledger import (
     Ledger,
@@ -30,6 +30,7 @@ def read_ledger(
     page: PageDep,
     platform: PlatformDep,
     caller: CallerDep,
+    seen: SeenDep,
     space: Annotated[str | None, Query(description="Only this space: id or name.")] = None,
     source: Annotated[
         str | None, Query(max_length=500, description="Only what came from this source; empty = by hand.")
@@ -50,6 +51,7 @@ def read_ledger(
             after=None if page.after is None else _position(page.after),
             limit=page.fetch,
         )
+    seen.shows(item.document_id for item in items[: page.limit])
     lines = page.page(items, _cursor, LedgerLine.of)
     return Ledger(
         totals=Sums.of(received, ended),

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
+from kbcore.audit.events import AuditEvent
 from kbcore.metadata import retention, spaces
 from kbcore.metadata.idempotency import Answer
 from kbcore.metadata.policies import replace_policy
@@ -17,6 +18,7 @@ from services.api.schemas.problem import problems
 from services.api.schemas.spaces import NewSpace, PolicyBody, PolicyShown, SpaceChange, SpaceShown
 from services.api.writes import Done, WriteDep
 from services.library.access import managed_space, visible_space
+from services.library.change_events import policy_changed
 from services.library.job_control import visible_job
 from services.library.share import policy_of, to_space_policy
 
@@ -30,7 +32,8 @@ def add_space(body: NewSpace, write: WriteDep, caller: AdminDep) -> Response:
 
     def work(connection: Connection) -> Done:
         space = spaces.create_space(connection, name=body.name, title=body.title or body.name, policy=creator)
-        return Done(SpaceShown.of(SpaceAccess(space, Role.MANAGER)), status=201)
+        event = policy_changed(caller, None, creator, space=space.id)
+        return Done(SpaceShown.of(SpaceAccess(space, Role.MANAGER)), status=201, events=(event,))
 
     return write.perform(work, before_replay=None)
 
@@ -69,8 +72,9 @@ def remove_space(space: str, write: WriteDep, caller: AdminDep) -> Response:
     """Only one that holds no document, deleted ones with their history included. Administrators only."""
 
     def work(connection: Connection) -> Done:
-        spaces.delete_space(connection, visible_space(connection, caller, space).space)
-        return Done(status=204)
+        removed = visible_space(connection, caller, space).space
+        spaces.delete_space(connection, removed)
+        return Done(status=204, events=(AuditEvent.by(caller, "space.removed", space=removed.id),))
 
     return write.perform(work, before_replay=None)
 
@@ -109,8 +113,10 @@ def set_policy(space: str, body: PolicyBody, write: WriteDep, caller: CallerDep)
 
     def work(connection: Connection) -> Done:
         access = managed_space(connection, caller, space)
-        replace_policy(connection, access.space.policy_id, to_space_policy(connection, body.named()))
-        return Done(PolicyShown.of(policy_of(connection, access.space.policy_id)))
+        after = to_space_policy(connection, body.named())
+        before = replace_policy(connection, access.space.policy_id, after)
+        event = policy_changed(caller, before, after, space=access.space.id)
+        return Done(PolicyShown.of(policy_of(connection, access.space.policy_id)), events=(event,))
 
     return write.perform(work, before_replay=lambda connection, _: managed_space(connection, caller, space))
 

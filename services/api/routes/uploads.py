@@ -13,6 +13,7 @@ from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
 from kbcore.metadata import versions
 from kbcore.metadata.idempotency import Answer
+from services.api.audited import SeenRequest
 from services.api.dependencies import CallerDep, PlatformDep
 from services.api.if_match import IfMatchDep
 from services.api.schemas.documents import ContentFields, UploadAccepted, UploadFields
@@ -127,7 +128,7 @@ def _upload(request: Request, platform: Platform, caller: Caller, key: str | Non
         require_stored(platform, stored)
         return _done(accepted)
 
-    return Write(platform, caller, key, request_hash(request, stored, form.fields)).perform(
+    return Write(platform, caller, key, request_hash(request, stored, form.fields), SeenRequest(request)).perform(
         work, before_replay=lambda connection, earlier: _readable_still(connection, caller, earlier)
     )
 
@@ -153,9 +154,9 @@ def _replace(
         require_stored(platform, stored)
         return _done(accepted)
 
-    return Write(platform, caller, key, request_hash(request, stored, said.comment or [])).perform(
-        work, before_replay=lambda connection, earlier: _readable_still(connection, caller, earlier)
-    )
+    return Write(
+        platform, caller, key, request_hash(request, stored, said.comment or []), SeenRequest(request)
+    ).perform(work, before_replay=lambda connection, earlier: _readable_still(connection, caller, earlier))
 
 
 def _readable_still(connection: Connection, caller: Caller, earlier: Answer) -> None:

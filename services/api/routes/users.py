@@ -13,6 +13,7 @@ from services.api.schemas.page import Page
 from services.api.schemas.people import Me, NewUser, UserChange, UserShown
 from services.api.schemas.problem import problems
 from services.api.writes import Done, WriteDep
+from services.library.change_events import user_changed
 
 router = APIRouter(prefix="/v1/users", tags=["people"])
 
@@ -30,22 +31,19 @@ def read_me(caller: CallerDep, platform: PlatformDep) -> Me:
 @router.post("", summary="Add a user", status_code=201, response_model=UserShown, responses=problems(403, 409))
 def add_user(body: NewUser, write: WriteDep, _admin: AdminDep) -> Response:
     """Administrators only."""
-    return write.perform(
-        lambda connection: Done(
-            UserShown.of(
-                users.create_user(
-                    connection,
-                    name=body.name,
-                    display_name=body.display_name or body.name,
-                    email=body.email,
-                    clearance=Classification.of(body.clearance),
-                    is_admin=body.is_admin,
-                )
-            ),
-            status=201,
-        ),
-        before_replay=None,
-    )
+
+    def work(connection: Connection) -> Done:
+        user = users.create_user(
+            connection,
+            name=body.name,
+            display_name=body.display_name or body.name,
+            email=body.email,
+            clearance=Classification.of(body.clearance),
+            is_admin=body.is_admin,
+        )
+        return Done(UserShown.of(user), status=201, events=user_changed(write.caller, None, user))
+
+    return write.perform(work, before_replay=None)
 
 
 @router.get("", summary="List users", responses=problems(400, 403))
@@ -66,12 +64,13 @@ def read_user(user: str, platform: PlatformDep, _admin: AdminDep) -> UserShown:
 @router.patch("/{user}", summary="Change a user", response_model=UserShown, responses=problems(403, 404, 409))
 def change_user(user: str, body: UserChange, write: WriteDep, _admin: AdminDep) -> Response:
     """Acts at once: a lower clearance or `active: false` counts for the next request. Administrators only."""
-    return write.perform(
-        lambda connection: Done(
-            UserShown.of(users.update_user(connection, users.get_user(connection, user).id, body.columns()))
-        ),
-        before_replay=None,
-    )
+
+    def work(connection: Connection) -> Done:
+        before = users.get_user(connection, user)
+        after = users.update_user(connection, before.id, body.columns())
+        return Done(UserShown.of(after), events=user_changed(write.caller, before, after))
+
+    return write.perform(work, before_replay=None)
 
 
 @router.delete("/{user}", summary="Remove a user", status_code=204, responses=problems(403, 404, 409))
@@ -79,7 +78,8 @@ def remove_user(user: str, write: WriteDep, _admin: AdminDep) -> Response:
     """With its keys, memberships, grants and conversations; its documents stay. Administrators only."""
 
     def work(connection: Connection) -> Done:
-        users.delete_user(connection, users.get_user(connection, user).id)
-        return Done(status=204)
+        before = users.get_user(connection, user)
+        users.delete_user(connection, before.id)
+        return Done(status=204, events=user_changed(write.caller, before, None))
 
     return write.perform(work, before_replay=None)

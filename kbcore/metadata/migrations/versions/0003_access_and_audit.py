@@ -35,6 +35,21 @@ _NOTE = """
         RETURN NULL;
     END $body$
 """
+# Defence in depth: whoever may change tables can drop these triggers, and then the chain shows it.
+_REFUSE = """
+    CREATE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $body$
+    BEGIN
+        RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = 'insufficient_privilege';
+    END $body$
+"""
+_APPEND_ONLY = (
+    "CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON audit_events FOR EACH ROW EXECUTE FUNCTION refuse_audit_change()",
+    "CREATE TRIGGER keep BEFORE TRUNCATE ON audit_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()",
+    "CREATE TRIGGER keep BEFORE TRUNCATE ON audit_head FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()",
+    "CREATE TRIGGER stay BEFORE DELETE ON audit_head FOR EACH ROW EXECUTE FUNCTION refuse_audit_change()",
+    "CREATE TRIGGER forward BEFORE UPDATE ON audit_head FOR EACH ROW WHEN (NEW.seq <= OLD.seq OR NEW.at < OLD.at) "
+    "EXECUTE FUNCTION refuse_audit_change()",
+)
 _WATCHED = {
     "users": ("id", "clearance,is_admin,is_auditor,active"),
     "group_members": ("group_id,member", "group_id,member"),
@@ -49,6 +64,8 @@ def upgrade() -> None:
     """Add tables, columns and triggers."""
     _create_tables()
     _add_columns()
+    for statement in (_REFUSE, *_APPEND_ONLY):
+        op.execute(statement)
     op.execute(_NOTE)
     op.execute("INSERT INTO access_changes (relation, key, row) VALUES ('history', '', '{}')")
     for table, (identifying, kept) in _WATCHED.items():
@@ -111,6 +128,7 @@ def _create_tables() -> None:
         sa.Column("id", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("mac", sa.LargeBinary(), nullable=False),
+        sa.Column("at", _TIME, server_default="epoch", nullable=False),
         sa.CheckConstraint("id", name=op.f("ck_audit_head_one_row")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
