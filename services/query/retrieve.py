@@ -17,7 +17,7 @@ Words = dict[str, list[str]]
 
 
 def stand(platform: Platform, caller: Caller, words: Words, request: SearchRequest) -> Standpoint:
-    """Read rights, epoch, index, filters and corpus statistics in one statement.
+    """Read rights, epoch, index, filters and the statistics of what may be read, in one statement.
 
     Raises `NotFound` for a named space or snapshot that the caller cannot see.
     """
@@ -43,7 +43,7 @@ def weigh(words: Words, standpoint: Standpoint) -> dict[int, float]:
     index = standpoint.index
     if index is None or not words.get(index.analyzer):
         return {}
-    return query_weights(words[index.analyzer], standpoint.rows_with_term, index.rows)
+    return query_weights(words[index.analyzer], standpoint.rows_with_term, standpoint.rows)
 
 
 def analyse(query: str) -> Words:
