@@ -147,7 +147,7 @@ class Works:
 
 @contextmanager
 def open_works(platform: Platform) -> Iterator[Works]:
-    """One bench, an empty collection, and a space; closed and dropped afterwards. At the end statistics must be right."""
+    """One bench, an empty collection, and a space; closed and dropped afterwards. Statistics must be right."""
     embedder = WatchedEmbedder(platform.embedder)
     platform.__dict__["embedder"] = embedder
     works = Works(platform, embedder)
