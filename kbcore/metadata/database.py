@@ -14,7 +14,7 @@ PUBLISH_LOCK = 0x5A48494B55
 """The advisory lock that serialises publications ("ZHIKU")."""
 
 # A holder of the publish lock whose machine vanished must lose it within a minute, not after TCP's two hours.
-_OPTIONS = "-c timezone=utc -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+_OPTIONS = "-c timezone=utc -c jit=off -c plan_cache_mode=force_custom_plan -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 
 _GONE = (OperationalError, InterfaceError, PoolTimeout)
 
