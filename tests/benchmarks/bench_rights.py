@@ -1,13 +1,12 @@
 """What rights cost in SQL in a large organisation, statement by statement, and how that grows.
 
-    python -m tests.benchmarks.bench_rights [--plans]
+    python -m tests.benchmarks.bench_rights
 
 50,000 users, 4,000 groups, 100,000 documents of one passage each; the asker in 10 to 2,000 groups, a tenth of them by
-itself, and 100 to 10,000 policies. Prints p50 in milliseconds over an open connection; `--plans` prints the plans of
-the largest instead. Nothing is asserted.
+itself, and 100 to 10,000 policies. The question's twelve words stand under every policy and level, which is the worst.
+Prints p50 in milliseconds over an open connection. Nothing is asserted.
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -57,8 +56,11 @@ def calls(connection: Connection, caller: Caller) -> dict[str, Callable[[], obje
     )
     hits = list(readable.scalars())
     space = connection.execute(
-        sa.text("SELECT s.name FROM spaces s JOIN documents d ON d.space_id = s.id JOIN chunks c ON c.document_id = d.id "
-        "WHERE c.id = :hit"), {"hit": hits[0]}
+        sa.text("""
+            SELECT s.name FROM spaces s JOIN documents d ON d.space_id = s.id JOIN chunks c ON c.document_id = d.id
+            WHERE c.id = :hit
+        """),
+        {"hit": hits[0]},
     ).scalar_one()
     print(f"    {len(standpoint.scope.policy_ids)} policies and {standpoint.rows} passages may be read")
     return {
@@ -89,44 +91,11 @@ def measure(database: Database, size: Organisation) -> None:
             print(f"    {name:24} {p50_ms(call):8.1f} ms", flush=True)
 
 
-def explain(database: Database, size: Organisation) -> None:
-    """The plans of the statements, as they run."""
-    with database.begin() as connection:
-        fill(connection, size)
-        caller = resolve_caller(connection, ASKER)
-    assert caller is not None
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text("VACUUM ANALYZE"))
-    engine = database.engine
-    with engine.connect() as connection:
-        named = calls(connection, caller)
-
-        @sa.event.listens_for(engine, "before_cursor_execute", retval=True)
-        def explained(_c: object, _cursor: object, statement: str, values: object, *_: object) -> tuple[str, object]:
-            return f"EXPLAIN (ANALYZE, BUFFERS, SUMMARY, COSTS) {statement}", values
-
-        @sa.event.listens_for(engine, "after_cursor_execute")
-        def shown(_c: object, cursor: sa.engine.interfaces.DBAPICursor, *_: object) -> None:
-            print("\n".join(row[0] for row in cursor.fetchall()))
-
-        for name, call in named.items():
-            print(f"---- {name}")
-            try:
-                call()
-            except Exception as error:  # the plan is not the answer that the caller expects
-                print(f"({type(error).__name__})")
-
-
 def main() -> None:
-    """Every size, or the plans of the last."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--plans", action="store_true")
+    """Every size."""
     with embedded_platform() as platform:
-        if parser.parse_args().plans:
-            explain(platform.database, SIZES[-1])
-        else:
-            for size in SIZES:
-                measure(platform.database, size)
+        for size in SIZES:
+            measure(platform.database, size)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ class Organisation:
 
 _FILL = (
     # People are in five groups each; of ten groups one holds people, and is in the nine others.
-    "INSERT INTO users (id, name, display_name, clearance) SELECT 'u' || n, 'u' || n, 'U', 1 FROM generate_series(1, :users) n",
+    """INSERT INTO users (id, name, display_name, clearance)
+        SELECT 'u' || n, 'u' || n, 'U', 1 FROM generate_series(1, :users) n""",
     "INSERT INTO users (id, name, display_name, clearance) VALUES ('asker', 'asker', 'Asker', 2)",
     "INSERT INTO groups (id, name, title) SELECT 'g' || n, 'g' || n, 'G' FROM generate_series(0, :groups - 1) n",
     """INSERT INTO group_members (group_id, member)
@@ -39,7 +40,8 @@ _FILL = (
         FROM generate_series(0, :groups - 1) n WHERE n % 10 <> 0""",
     # Two hundred spaces with a policy each; the others are policies of documents. Three groups may read by each, two
     # people by name; one of twenty also denies a group.
-    "INSERT INTO policies (digest) SELECT CASE WHEN n > 200 THEN 'd' || n END FROM generate_series(1, :policies) n",
+    """INSERT INTO policies (id, digest) OVERRIDING SYSTEM VALUE
+        SELECT n, CASE WHEN n > 200 THEN 'd' || n END FROM generate_series(1, :policies) n""",
     """INSERT INTO policy_entries (policy_id, principal, role)
         SELECT n, 'group:g' || (n * 7 + k * 1327) % :groups, 'reader'
         FROM generate_series(1, :policies) n, generate_series(1, 3) k ON CONFLICT DO NOTHING""",
@@ -65,10 +67,10 @@ _FILL = (
     """INSERT INTO embeddings (model, text_hash, vector)
         SELECT 'bench@1', sha256(n::text::bytea), decode(repeat('3d4ccccd', 384), 'hex')
         FROM generate_series(0, 999) n""",
-    """INSERT INTO chunks (generation_id, id, document_id, text, embedded_hash, language, tokens, terms, policy_id, level,
-            valid_from, valid_to)
-        SELECT 1, d.id || '-1-0', d.id, repeat('A passage of text. ', 30), sha256((d.key % 1000)::text::bytea), 'en', 100,
-            '\\x'::bytea, COALESCE(d.own_policy_id, s.policy_id), d.classification, 1, 4611686018427387904
+    """INSERT INTO chunks (generation_id, id, document_id, text, embedded_hash, language, tokens, terms, policy_id,
+            level, valid_from, valid_to)
+        SELECT 1, d.id || '-1-0', d.id, repeat('A passage of text. ', 30), sha256((d.key % 1000)::text::bytea), 'en',
+            100, '\\x'::bytea, COALESCE(d.own_policy_id, s.policy_id), d.classification, 1, 4611686018427387904
         FROM documents d JOIN spaces s ON s.id = d.space_id""",
     """INSERT INTO version_chunks (generation_id, document_id, version, ordinal, chunk_id, start, "end", heading, kind)
         SELECT 1, id, 1, 0, id || '-1-0', 0, 4, '{}', 'text' FROM documents""",
@@ -78,7 +80,8 @@ _FILL = (
     """INSERT INTO term_counts (generation_id, term, policy_id, level, rows)
         SELECT 1, term, policy_id, level, 1 FROM row_counts, generate_series(1, :terms) term""",
     """INSERT INTO term_counts (generation_id, term, policy_id, level, rows)
-        SELECT 1, 1000 + n % 20000, n % :policies + 1, n % 3, 1 FROM generate_series(1, 100000) n ON CONFLICT DO NOTHING""",
+        SELECT 1, 1000 + n % 20000, n % :policies + 1, n % 3, 1 FROM generate_series(1, 100000) n
+        ON CONFLICT DO NOTHING""",
     "UPDATE epoch SET value = 1",
 )
 
@@ -86,7 +89,7 @@ _FILL = (
 def fill(connection: Connection, size: Organisation) -> None:
     """Empty the database and put the organisation there. The history of access is left out: nothing here reads it."""
     connection.execute(sa.text("SET LOCAL session_replication_role = replica"))
-    connection.execute(sa.text("TRUNCATE users, groups, policies, spaces, documents, generations, embeddings RESTART IDENTITY CASCADE"))
+    connection.execute(sa.text("TRUNCATE users, groups, policies, spaces, documents, generations, embeddings CASCADE"))
     values = {
         "users": size.users,
         "groups": size.groups,

@@ -111,7 +111,9 @@ class World:
 
 @pytest.fixture
 def settings_home(tmp_path: Path, postgres_url: str) -> Any:
-    return load_settings({"ZHIKU_HOME": str(tmp_path), "ZHIKU_DATABASE__URL": postgres_url})
+    return load_settings(
+        {"ZHIKU_HOME": str(tmp_path), "ZHIKU_DATABASE__URL": postgres_url, "ZHIKU_RETRIEVAL__EXACT_ROWS": "0"}
+    )
 
 
 def lying_platform(settings: Any, database: Database, seed: int) -> Platform:
