@@ -27,7 +27,7 @@ from kbcore.vectors.interface import Vector, VectorFilter, VectorHit
 from kbcore.vectors.memory import MemoryStore
 from services.query.pipeline import search
 from services.query.request import Mode, SearchRequest
-from tests.builders import Corpus
+from tests.builders import Corpus, never_exact
 
 GROUPS = ("hr", "finance", "engineering")
 STEPS = 40
@@ -111,13 +111,12 @@ class World:
 
 @pytest.fixture
 def settings_home(tmp_path: Path, postgres_url: str) -> Any:
-    return load_settings(
-        {"ZHIKU_HOME": str(tmp_path), "ZHIKU_DATABASE__URL": postgres_url, "ZHIKU_RETRIEVAL__EXACT_ROWS": "0"}
-    )
+    return load_settings({"ZHIKU_HOME": str(tmp_path), "ZHIKU_DATABASE__URL": postgres_url})
 
 
 def lying_platform(settings: Any, database: Database, seed: int) -> Platform:
     platform = Platform(settings)
+    never_exact(platform)  # so small a library would be searched without the index
     store = LyingStore(random.Random(seed))
     platform.__dict__.update(database=database, vectors=store, embedder=LettersEmbedder())
     return platform

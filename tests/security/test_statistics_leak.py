@@ -5,16 +5,20 @@ One library with what everybody may read, and the same with hidden documents bes
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import Classification
 from kbcore.domain.principal import Caller
+from kbcore.metadata.database import Database
+from kbcore.settings import load_settings
 from services.query.answer import Answer
 from services.query.pipeline import ask, search
 from services.query.request import AskRequest, Mode, SearchRequest
 from tests.builders import Corpus, never_exact
+from tests.embedders import bundled
 
 VISIBLE = {
     "Leave": "# Leave\n\nEmployees have five days of annual leave.\n\n# Sick leave\n\nA certificate is needed.",
@@ -38,7 +42,12 @@ QUESTIONS = (
 
 
 @pytest.fixture(params=["exact", "index"])
-def corpus(platform: Platform, request: pytest.FixtureRequest) -> Iterator[Corpus]:
+def corpus(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres_url: str, milvus_uri: str, database: Database
+) -> Iterator[Corpus]:
+    settings = {"ZHIKU_HOME": str(tmp_path), "ZHIKU_DATABASE__URL": postgres_url, "ZHIKU_MILVUS__URI": milvus_uri}
+    platform = Platform(load_settings(settings))
+    platform.__dict__.update(database=database, embedding_model=bundled())
     if request.param == "index":
         never_exact(platform)
     built = Corpus.open(platform)
@@ -71,7 +80,7 @@ def told(corpus: Corpus, caller: Caller) -> list[object]:
             for each in ask(corpus.platform, caller, AskRequest(question, model="extractive"))
             if isinstance(each, Answer)
         ]
-        seen.append((answer.text, answer.abstained, answer.abstain_reason))
+        seen.append((answer.text, answer.abstained, answer.reason, answer.named))
     return seen
 
 
