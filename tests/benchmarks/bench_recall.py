@@ -21,10 +21,12 @@ from kbcore.bootstrap import Platform
 from kbcore.domain.document import FOREVER, Classification
 from kbcore.language.weights import pack
 from kbcore.metadata.standpoint import Narrowing, Standpoint, take_standpoint
+from kbcore.metadata.visible_rows import visible_rows
 from kbcore.permissions.scope import ReadScope
 from kbcore.vectors.interface import VectorFilter, VectorRow, VectorStamp, VectorStore
 from kbcore.vectors.milvus import MilvusStore
 from kbcore.vectors.milvus_schema import LITE, SERVER
+from services.query.exact import covering, nearest
 from services.query.found import QueryVectors
 from services.query.request import Mode
 from services.query.retrieve import candidates
@@ -102,13 +104,15 @@ def store_in_sql(platform: Platform, made: Sequence[VectorRow]) -> None:
         connection.execute(sa.text("VACUUM ANALYZE"))
 
 
-def index(store: VectorStore, collection: str, made: Sequence[VectorRow]) -> None:
-    """Write all rows and seal them."""
+def index(store: VectorStore, collection: str, made: Sequence[VectorRow], *, sealed_every: int) -> None:
+    """Write all rows, sealing them on the way: HNSW in many small segments hides how much it misses."""
     began = time.perf_counter()
     store.create(collection, DIMENSION)
     for at in range(0, len(made), _BATCH):
         store.upsert(collection, made[at : at + _BATCH])
-        store.flush(collection)
+        if (at + _BATCH) % sealed_every == 0:
+            store.flush(collection)
+    store.flush(collection)
     print(f"indexed {len(made)} rows as {collection} in {time.perf_counter() - began:.0f} s", flush=True)
 
 
@@ -151,6 +155,27 @@ def product(platform: Platform, standpoint: Standpoint) -> Callable[[np.ndarray]
     return lambda query: candidates(platform, live, standpoint, QueryVectors(query, {}), Mode.DENSE, LIMIT).chunk_ids
 
 
+def exact_cost(platform: Platform, made: Sequence[VectorRow], query: np.ndarray) -> None:
+    """What both legs cost in SQL, by how many rows may be seen: where `retrieval.exact_rows` should be."""
+    terms = dict.fromkeys(range(1, 10_000, 800), 0.08)
+    per_policy = len(made) / POLICIES
+    for wanted in (100, 500, 1000, 2000, 4000, 8000):
+        policies = frozenset(range(1, round(wanted / per_policy) + 1))
+        where = VectorFilter(ReadScope(policies, Classification.RESTRICTED), epoch=1)
+        with platform.database.statement() as connection:
+            standpoint = take_standpoint(connection, asker(platform, where), Narrowing(), [])
+            assert standpoint.index is not None
+            live, times = standpoint.index, []
+            for _ in range(QUESTIONS):
+                began = time.perf_counter()
+                found = visible_rows(connection, live, standpoint, wanted * 2)
+                assert found is not None
+                nearest(found, query, LIMIT)
+                covering(found, terms, LIMIT)
+                times.append((time.perf_counter() - began) * 1000)
+        print(f"exact search of {len(found.ids):5} rows in SQL: p50 {statistics.median(times):6.1f} ms", flush=True)
+
+
 def main(count: int) -> None:
     """Fill, then one line for each share and way."""
     workload = Workload()
@@ -166,8 +191,8 @@ def main(count: int) -> None:
         flat = MilvusStore(uri, profile=LITE)
         platform.__dict__["vectors"] = flat
         store_in_sql(platform, made)
-        index(flat, "ivf", made)
-        index(hnsw, "hnsw", made)
+        index(flat, "ivf", made, sealed_every=_BATCH)
+        index(hnsw, "hnsw", made, sealed_every=count + _BATCH)
         print(f"{'may see':>8} {'rows':>7}  {'product':>18}  {'IVF_FLAT':>18}  {'HNSW ef 256':>18}   recall@10, p50")
         for share in SHARES:
             policies = chance.choice(np.arange(1, POLICIES + 1), max(1, round(POLICIES * share)), replace=False)
@@ -180,6 +205,7 @@ def main(count: int) -> None:
             ways = (product(platform, standpoint), plain(flat, "ivf", where), plain(hnsw, "hnsw", where))
             told = "  ".join(measure(way, queries, best) for way in ways)
             print(f"{share:8.2%} {len(places):7}  {told}", flush=True)
+        exact_cost(platform, made, queries[0])
 
 
 if __name__ == "__main__":
