@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import FOREVER, Classification
+from kbcore.domain.ids import new_id
 from kbcore.language.weights import pack
 from kbcore.metadata.standpoint import Narrowing, Standpoint, take_standpoint
 from kbcore.metadata.visible_rows import visible_rows
@@ -118,7 +119,7 @@ def index(store: VectorStore, collection: str, made: Sequence[VectorRow], *, sea
 
 def asker(platform: Platform, where: VectorFilter) -> str:
     """A user who may read by these policies."""
-    name = f"u{len(where.scope.policy_ids)}"
+    name = new_id()
     with platform.database.begin() as connection:
         connection.execute(
             sa.text("INSERT INTO users (id, name, display_name, clearance) VALUES (:name, :name, 'U', 3)"),
