@@ -26,7 +26,7 @@ from kbcore.domain.vector import vector_from_bytes
 from kbcore.errors import Unavailable
 from kbcore.language.weights import unpack
 from kbcore.metadata import chunks as chunk_rows
-from kbcore.metadata import documents, generations, jobs, publication_plan, publications
+from kbcore.metadata import documents, generations, jobs, publication_plan, publications, term_statistics
 from kbcore.metadata.database import PUBLISH_LOCK
 from kbcore.metadata.generations import Generation
 from kbcore.metadata.index_rows import IndexRow
@@ -96,11 +96,15 @@ class Publisher:
             self.publish_staged()
 
     def restamp(self, document_id: str) -> None:
-        """Write a document's present policy and classification onto its rows, in every generation."""
+        """Write a document's present policy and classification onto its rows, in every generation.
+
+        First in SQL, with the statistics that count them, then in Milvus. Killed between, the repetition does the rest.
+        """
         with self._platform.database.lock(PUBLISH_LOCK) as connection:
             assert connection is not None
             with connection.begin():
                 document = documents.get(connection, document_id)
+                term_statistics.move(connection, unpack, document_id=document_id)
             if document is None:
                 return
             for generation in every_collection(self._platform, connection):
@@ -172,7 +176,7 @@ class Publisher:
             vectors.upsert(live.collection, [vector_row(row) for row in plan.added])
         self._reached(PublishStep.ROWS_WRITTEN)
         if plan.closed:
-            vectors.close(live.collection, plan.closed.keys(), plan.epoch)
+            vectors.close(live.collection, plan.closed, plan.epoch)
         self._reached(PublishStep.ROWS_CLOSED)
         try:
             with connection.begin():

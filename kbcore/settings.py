@@ -142,6 +142,7 @@ class RetrievalSettings(_Section):
 
     candidates: int = Field(ge=1)
     max_candidates: int = Field(ge=1)
+    exact_rows: int = Field(ge=0)
     keyword_weight: float = Field(ge=0, le=1)
     keyword_power: float = Field(gt=0)
     max_top_k: int = Field(ge=1)

@@ -216,3 +216,9 @@ def stored_text(text: str) -> StoredText:
         parts.append(words)
         at += len(words) + 2
     return StoredText("\n\n".join(parts), tuple(spans))
+
+
+def never_exact(platform: Platform) -> None:
+    """Let the vector index answer however little somebody may see."""
+    retrieval = platform.settings.retrieval.model_copy(update={"exact_rows": 0})
+    platform.settings = platform.settings.model_copy(update={"retrieval": retrieval})

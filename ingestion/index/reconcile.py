@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 
 from ingestion.publish import vector_row
 from kbcore.bootstrap import Platform
-from kbcore.metadata import index_rows, publications
+from kbcore.language.weights import unpack
+from kbcore.metadata import index_rows, publications, term_statistics
 from kbcore.metadata.database import PUBLISH_LOCK
 from kbcore.metadata.generations import Generation, GenerationState
 
@@ -35,7 +36,8 @@ def counts_agree(platform: Platform, generation: Generation) -> bool:
 def reconcile(platform: Platform, generation: Generation) -> Repair:
     """Compare every row's key and stamp, write what is missing or wrong from SQL, remove what SQL does not know.
 
-    Holds the publish lock; embeds nothing. Also rebuilds an empty collection.
+    Before that, SQL's own stamps and statistics are brought to the documents' present policies and levels. Holds the
+    publish lock; embeds nothing. Also rebuilds an empty collection.
     """
     with platform.database.lock(PUBLISH_LOCK) as connection:
         assert connection is not None
@@ -46,6 +48,7 @@ def reconcile_locked(platform: Platform, generation: Generation, connection: Con
     """`reconcile` by a caller that holds the publish lock on `connection`."""
     store, collection = platform.vectors, generation.collection
     with connection.begin():
+        term_statistics.move(connection, unpack, generation_id=generation.id)
         expected = dict(index_rows.expected(connection, generation.id))
     foreign: list[str] = []
     wrong = dict(expected)

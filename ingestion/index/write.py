@@ -4,7 +4,7 @@ Killed in between, the repetition finds SQL unchanged and writes Milvus again. A
 shown, for SQL confirms every hit; before a generation goes live its rows are counted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -16,7 +16,7 @@ from kbcore.domain.chunk import VectorStamp
 from kbcore.errors import Unavailable
 from kbcore.language.analyzer import terms
 from kbcore.language.weights import document_weights, pack, unpack
-from kbcore.metadata import generation_rows, generations, publications, removal
+from kbcore.metadata import generation_rows, generations, removal, term_statistics
 from kbcore.metadata.generation_rows import BuiltPlace, BuiltRow
 from kbcore.metadata.generations import Generation
 from kbcore.metadata.index_rows import IndexRow, document_stamps
@@ -48,7 +48,7 @@ def write(
             raise Unavailable("history was purged while it was indexed; the work is begun again without it")
         present = generation_rows.present(connection, generation.id, [each.document_id for each in sound])
         stamps = document_stamps(connection, [each.document_id for each in sound])
-        rows = _rows(generation, sound, {row.embedded_hash: row.terms for row in present.values()})
+        rows = _rows(generation, sound, stamps, {row.embedded_hash: row.terms for row in present.values()})
         changed = {row.id: row for row in rows if not _same(row, present.get(row.id))}
         gone = present.keys() - {row.id for row in rows}
         removal.require_vectors(connection, generation.id, {row.embedded_hash for row in changed.values()})
@@ -70,11 +70,9 @@ def write(
             changed=changed,
             gone=gone,
         )
-        was = generation_rows.open_terms([present[key] for key in (*gone, *(changed.keys() & present.keys()))])
-        now = generation_rows.open_terms(list(changed.values()))
-        delta = publications.occurrences(now.elements(), unpack)
-        delta.subtract(publications.occurrences(was.elements(), unpack))
-        publications.count_terms(connection, generation.id, delta, rows=now.total() - was.total())
+        was = generation_rows.counted([present[key] for key in (*gone, *(changed.keys() & present.keys()))])
+        now = generation_rows.counted(changed.values())
+        term_statistics.count(connection, generation.id, opened=now, closed=was, unpack=unpack)
         if cursor is not None:
             generations.update(connection, generation.id, cursor=cursor)
 
@@ -86,7 +84,12 @@ def _require_being_written(connection: Connection, generation: Generation) -> No
         raise Unavailable(f"the index {generation.collection} went live or was dropped while it was written")
 
 
-def _rows(generation: Generation, group: Sequence[Prepared], known: dict[bytes, bytes]) -> list[BuiltRow]:
+def _rows(
+    generation: Generation,
+    group: Sequence[Prepared],
+    stamps: Mapping[str, VectorStamp],
+    known: Mapping[bytes, bytes],
+) -> list[BuiltRow]:
     """The rows to keep; the keyword weights of a text that has some already are not made again."""
     rows = []
     for each in group:
@@ -101,6 +104,8 @@ def _rows(generation: Generation, group: Sequence[Prepared], known: dict[bytes, 
                     chunk=row.chunk,
                     embedded_hash=row.embedded_hash,
                     terms=packed,
+                    policy_id=stamps[each.document_id].policy_id,
+                    level=stamps[each.document_id].level,
                     valid_from=row.valid_from,
                     valid_to=row.valid_to,
                 )

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 import numpy as np
+from numpy.typing import NDArray
 
 SATURATION = 0.6
 """k1 of BM25 (Robertson & Zaragoza 2009): how soon repetitions stop to count. Chosen by measurement, ADR 0006."""
@@ -66,6 +67,22 @@ def packed_coverage(question: Mapping[int, float], packed: bytes) -> float:
     places = np.minimum(np.searchsorted(entries["term"], wanted), len(entries) - 1)
     found = np.where(entries["term"][places] == wanted, entries["weight"][places], 0.0)
     return float(found @ np.fromiter(question.values(), dtype=np.float64, count=len(question)))
+
+
+def packed_coverages(question: Mapping[int, float], packed: bytes, sizes: Sequence[int]) -> NDArray[np.float64]:
+    """`coverage` of many passages, packed one after the other into `sizes` bytes each: float64[len(sizes)]."""
+    if not question or not len(sizes):
+        return np.zeros(len(sizes))
+    entries = np.frombuffer(packed, dtype=_PACKED)
+    terms = np.array(sorted(question), dtype="<u4")
+    weights = np.array([question[term] for term in terms.tolist()])
+    places = np.minimum(np.searchsorted(terms, entries["term"]), len(terms) - 1)
+    found = np.flatnonzero(terms[places] == entries["term"])
+    ends = np.cumsum(np.asarray(sizes) // _PACKED.itemsize)
+    passages = np.searchsorted(ends, found, side="right")
+    products = weights[places[found]] * entries["weight"][found]
+    scores: NDArray[np.float64] = np.bincount(passages, weights=products, minlength=len(sizes)).astype(np.float64)
+    return scores
 
 
 def pack(weights: Mapping[int, float]) -> bytes:

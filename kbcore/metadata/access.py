@@ -38,13 +38,14 @@ PRINCIPALS_CTE = f"""
     {WHO_CTE},
     held(policy_id, rank) AS MATERIALIZED (
         SELECT e.policy_id, CASE e.role {" ".join(f"WHEN '{role.value}' THEN {role.rank}" for role in Role)} END
-        FROM policy_entries e JOIN principals USING (principal) WHERE {IN_EFFECT}
+        FROM policy_entries e WHERE e.principal = ANY(ARRAY(SELECT principal FROM principals)) AND {IN_EFFECT}
     ),
     readable_policies(policy_id, rank) AS MATERIALIZED (
         SELECT policy_id, max(rank) FROM (
             SELECT policy_id, rank FROM held
             UNION ALL
-            SELECT p.id, h.rank FROM held h JOIN policies p ON p.parent_id = h.policy_id
+            SELECT p.id, h.rank FROM policies p JOIN held h ON h.policy_id = p.parent_id
+            WHERE p.parent_id IS NOT NULL
         ) applied
         GROUP BY policy_id HAVING bool_and(rank IS NOT NULL)
     )
@@ -53,7 +54,7 @@ PRINCIPALS_CTE = f"""
 time, so a removed member, a changed policy or a grant that ran out counts at once."""
 
 ENTITLED = """
-    COALESCE(d.own_policy_id, s.policy_id) IN (SELECT policy_id FROM readable_policies)
+    (COALESCE(d.own_policy_id, s.policy_id) IN (SELECT policy_id FROM readable_policies)) IS TRUE
     AND d.classification <= (SELECT clearance FROM asker)
 """
 """The condition that the asker may read document `d` of space `s` now, or could if it were still there.

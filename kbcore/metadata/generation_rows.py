@@ -1,8 +1,7 @@
 """The rows of a generation that is not live, document by document: read, compared, replaced."""
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -10,6 +9,7 @@ from sqlalchemy import Connection
 from kbcore.domain.chunk import Chunk
 from kbcore.domain.document import FOREVER
 from kbcore.metadata.tables import chunks, embeddings, version_chunks
+from kbcore.metadata.term_statistics import CountedRow
 
 _NEXT_DOCUMENTS = sa.text("""
     SELECT d.id, d.key FROM documents d
@@ -37,13 +37,15 @@ _FORGET_PLACES = sa.text("""
 
 @dataclass(frozen=True, slots=True)
 class BuiltRow:
-    """A row to keep in SQL; `terms` are packed keyword weights."""
+    """A row to keep in SQL, with the policy and level of its document; `terms` are packed keyword weights."""
 
     id: str
     document_id: str
     chunk: Chunk
     embedded_hash: bytes
     terms: bytes
+    policy_id: int
+    level: int
     valid_from: int
     valid_to: int
 
@@ -65,6 +67,8 @@ class PresentRow:
     embedded_hash: bytes
     valid_from: int
     valid_to: int
+    policy_id: int
+    level: int
     terms: bytes
 
 
@@ -91,14 +95,17 @@ def readable_versions(connection: Connection, document_ids: Collection[str]) -> 
 def present(connection: Connection, generation_id: int, document_ids: Collection[str]) -> dict[str, PresentRow]:
     """The published rows of these documents in a generation, by id; what is staged there is not this module's."""
     rows = connection.execute(
-        sa.select(chunks.c.id, chunks.c.embedded_hash, chunks.c.valid_from, chunks.c.valid_to, chunks.c.terms).where(
+        sa.select(*(chunks.c[name] for name in ("id", *(each.name for each in fields(PresentRow))))).where(
             chunks.c.generation_id == generation_id,
             chunks.c.document_id == sa.any_(sa.bindparam("documents")),
             chunks.c.valid_from.is_not(None),
         ),
         {"documents": list(document_ids)},
     )
-    return {row.id: PresentRow(row.embedded_hash, row.valid_from, row.valid_to, row.terms) for row in rows}
+    return {
+        row.id: PresentRow(row.embedded_hash, row.valid_from, row.valid_to, row.policy_id, row.level, row.terms)
+        for row in rows
+    }
 
 
 def vectors(connection: Connection, model: str, hashes: Collection[bytes]) -> dict[bytes, bytes]:
@@ -135,9 +142,9 @@ def replace(
         connection.execute(version_chunks.insert(), [_place(generation_id, place) for place in places])
 
 
-def open_terms(rows: Sequence[BuiltRow] | Sequence[PresentRow]) -> Counter[bytes]:
-    """The packed terms of those rows that are open, each as often as it occurs."""
-    return Counter(row.terms for row in rows if row.valid_to == FOREVER)
+def counted(rows: Iterable[BuiltRow] | Iterable[PresentRow]) -> list[CountedRow]:
+    """Those rows that are open, as they are counted."""
+    return [CountedRow(row.policy_id, row.level, row.terms) for row in rows if row.valid_to == FOREVER]
 
 
 def _row(generation_id: int, row: BuiltRow) -> dict[str, object]:
@@ -150,6 +157,8 @@ def _row(generation_id: int, row: BuiltRow) -> dict[str, object]:
         "language": row.chunk.language,
         "tokens": row.chunk.tokens,
         "terms": row.terms,
+        "policy_id": row.policy_id,
+        "level": row.level,
         "valid_from": row.valid_from,
         "valid_to": row.valid_to,
     }

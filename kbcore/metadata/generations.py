@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row
 
 from kbcore.language.analyzer import DEFAULT_ANALYZER
 from kbcore.metadata import vector_lock
-from kbcore.metadata.tables import chunks, embeddings, epoch, generations, term_counts
+from kbcore.metadata.tables import chunks, embeddings, epoch, generations, row_counts, term_counts
 
 
 class GenerationState(StrEnum):
@@ -204,7 +204,8 @@ def forget_rows(connection: Connection, generation_id: int) -> None:
     if unused_model:  # before any row, as everywhere; and only then, for nothing can be staged meanwhile
         vector_lock.hold_for_removal(connection)
     connection.execute(chunks.delete().where(chunks.c.generation_id == generation_id))
-    connection.execute(term_counts.delete().where(term_counts.c.generation_id == generation_id))
+    for counts in (term_counts, row_counts):
+        connection.execute(counts.delete().where(counts.c.generation_id == generation_id))
     update(connection, generation_id, rows=0)
     gone = sa.and_(generations.c.id == generation_id, generations.c.state.not_in(KEPT))
     connection.execute(generations.update().where(gone).values(built_through=None))

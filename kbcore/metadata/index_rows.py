@@ -21,7 +21,7 @@ class IndexRow:
 
 _STAMP = """
     c.id AS chunk_id, d.key AS document_key, s.key AS space_key,
-    COALESCE(d.own_policy_id, s.policy_id) AS policy_id, d.classification AS level, c.valid_from, c.valid_to
+    c.policy_id, c.level, c.valid_from, c.valid_to
 """
 _FROM = """
     FROM chunks c JOIN documents d ON d.id = c.document_id JOIN spaces s ON s.id = d.space_id
@@ -46,7 +46,7 @@ def count(connection: Connection, generation_id: int) -> int:
 
 
 def expected(connection: Connection, generation_id: int) -> Iterator[tuple[str, VectorStamp]]:
-    """Key and stamp of every row that the index must hold, in any order."""
+    """Key and stamp of every row that the index must hold, in any order: the stamp that it got last (`chunks`)."""
     rows = connection.execute(_EXPECTED, {"generation": generation_id}, execution_options={"yield_per": 5000})
     for row in rows:
         yield row.chunk_id, _stamp(row)

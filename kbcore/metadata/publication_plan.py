@@ -19,7 +19,7 @@ class PublicationPlan:
 
     `versions` are published, `withdrawn` are documents that end, `ended` are the versions that cease to be published,
     by document. `reused` maps a staged chunk to the open row with the same embedded text, whose vector and row stay;
-    `closed` maps rows that no published version places any more to their packed terms. `dates` are the effective dates
+    `closed` are rows that no published version places any more. `dates` are the effective dates
     of `versions`, by which the plan was made.
     """
 
@@ -30,7 +30,7 @@ class PublicationPlan:
     ended: Mapping[str, Sequence[int]]
     added: Sequence[IndexRow]
     reused: Mapping[str, str]
-    closed: Mapping[str, bytes]
+    closed: frozenset[str]
     dates: Mapping[str, tuple[datetime | None, datetime | None]]
     jobs: Sequence[str] = field(default=())
 
@@ -89,7 +89,7 @@ _STAGED_ROWS = sa.text("""
 """)
 # `stays`: a published version that does not end now places the row.
 _OPEN_ROWS = sa.text("""
-    SELECT c.id, c.document_id, c.embedded_hash, c.terms, EXISTS (
+    SELECT c.id, c.document_id, c.embedded_hash, EXISTS (
         SELECT FROM version_chunks p JOIN versions v ON v.document_id = p.document_id AND v.number = p.version
         WHERE p.generation_id = c.generation_id AND p.chunk_id = c.id AND v.valid_to = :forever AND NOT EXISTS (
             SELECT FROM unnest(CAST(:ended_documents AS text[]), CAST(:ended_numbers AS int[])) AS e(document, number)
@@ -137,7 +137,7 @@ def plan(
         ended=ended,
         added=added,
         reused=reused,
-        closed={row.id: row.terms for row in open_rows if row.id not in kept},
+        closed=frozenset(row.id for row in open_rows if row.id not in kept),
         dates={row.document_id: (row.effective_from, row.effective_to) for row in found},
         jobs=connection.execute(_JOBS, {**pairs, "withdrawn": list(withdrawn)}).scalars().all(),
     )

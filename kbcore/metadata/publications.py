@@ -5,8 +5,6 @@ A publication takes readers from epoch E to E+1. Under the publish lock: `public
 same to SQL together with the new epoch. Until then every reader works at E and sees none of it.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -15,9 +13,11 @@ from sqlalchemy import Connection
 from kbcore.domain.document import FOREVER, VersionState
 from kbcore.domain.job import JobState
 from kbcore.metadata import jobs as job_rows
+from kbcore.metadata import term_statistics
 from kbcore.metadata.in_force import ENDS, in_force
 from kbcore.metadata.publication_plan import PublicationPlan
-from kbcore.metadata.tables import chunks, epoch, generations, publications
+from kbcore.metadata.tables import chunks, epoch, publications
+from kbcore.metadata.term_statistics import CountedRow, Unpack
 
 
 class PlanOvertaken(Exception):
@@ -45,6 +45,16 @@ _SUPERSEDED = sa.text(f"""
 _UNSTAGED = sa.text("""
     UPDATE versions SET state = 'pending', staged_in = NULL
     WHERE state = 'staged' AND staged_in IS DISTINCT FROM :generation RETURNING document_id, number
+""")
+_OPEN = sa.text("""
+    UPDATE chunks c SET valid_from = :epoch, valid_to = :forever, policy_id = w.policy_id, level = w.level
+    FROM unnest(CAST(:ids AS text[]), CAST(:policies AS bigint[]), CAST(:levels AS smallint[]))
+        AS w(id, policy_id, level)
+    WHERE c.generation_id = :generation AND c.id = w.id
+""")
+_CLOSE = sa.text("""
+    UPDATE chunks SET valid_to = :epoch WHERE generation_id = :generation AND id = ANY(:ids)
+    RETURNING policy_id, level, terms
 """)
 # Two questions, not one with OR: each has an index of its own.
 _PAST_A_DATE = f"""
@@ -91,17 +101,16 @@ def undone(connection: Connection) -> None:
     connection.execute(epoch.update().values(publishing=None))
 
 
-def commit(connection: Connection, done: PublicationPlan, unpack: Callable[[bytes], Mapping[int, float]]) -> None:
+def commit(connection: Connection, done: PublicationPlan, unpack: Unpack) -> None:
     """Make the plan true: rows, places, versions, counts, jobs and the epoch, in the caller's one transaction.
 
     `unpack` reads packed keyword weights (`kbcore.language.weights.unpack`). Raises `PlanOvertaken`.
     """
     _require_unchanged(connection, done)
-    _open_and_close_rows(connection, done.generation_id, done)
+    closed = _open_and_close_rows(connection, done.generation_id, done)
     _switch_versions(connection, done)
-    delta = occurrences((row.terms for row in done.added), unpack)
-    delta.subtract(occurrences(done.closed.values(), unpack))
-    count_terms(connection, done.generation_id, delta, rows=len(done.added) - len(done.closed))
+    opened = [CountedRow(row.stamp.policy_id, row.stamp.level, row.terms) for row in done.added]
+    term_statistics.count(connection, done.generation_id, opened=opened, closed=closed, unpack=unpack)
     changed = {**dict.fromkeys(done.ended), **done.versions}
     connection.execute(
         publications.insert().values(
@@ -170,7 +179,8 @@ def skip_superseded(connection: Connection) -> list[tuple[str, int]]:
     return [(row.document_id, row.number) for row in connection.execute(_SUPERSEDED)]
 
 
-def _open_and_close_rows(connection: Connection, generation_id: int, done: PublicationPlan) -> None:
+def _open_and_close_rows(connection: Connection, generation_id: int, done: PublicationPlan) -> list[CountedRow]:
+    """Returns the rows that were closed, as they were counted."""
     if done.reused:
         connection.execute(
             sa.text("""
@@ -184,18 +194,17 @@ def _open_and_close_rows(connection: Connection, generation_id: int, done: Publi
             chunks.delete().where(chunks.c.generation_id == generation_id, chunks.c.id == sa.any_(sa.bindparam("ids"))),
             {"ids": list(done.reused)},
         )
-    _set_rows(connection, generation_id, [row.chunk_id for row in done.added], valid_from=done.epoch, valid_to=FOREVER)
-    _set_rows(connection, generation_id, list(done.closed), valid_to=done.epoch)
-
-
-def _set_rows(connection: Connection, generation_id: int, ids: Sequence[str], **values: int) -> None:
-    if ids:
-        connection.execute(
-            chunks.update()
-            .where(chunks.c.generation_id == generation_id, chunks.c.id == sa.any_(sa.bindparam("ids")))
-            .values(**values),
-            {"ids": list(ids)},
-        )
+    if done.added:
+        stamps = {
+            "ids": [row.chunk_id for row in done.added],
+            "policies": [row.stamp.policy_id for row in done.added],
+            "levels": [row.stamp.level for row in done.added],
+        }
+        connection.execute(_OPEN, {**stamps, "generation": generation_id, "epoch": done.epoch, "forever": FOREVER})
+    if not done.closed:
+        return []
+    asked = {"ids": sorted(done.closed), "generation": generation_id, "epoch": done.epoch}
+    return [CountedRow(row.policy_id, row.level, row.terms) for row in connection.execute(_CLOSE, asked)]
 
 
 def _switch_versions(connection: Connection, done: PublicationPlan) -> None:
@@ -234,28 +243,3 @@ def _switch_versions(connection: Connection, done: PublicationPlan) -> None:
         """),
         {"documents": done.documents},
     )
-
-
-def count_terms(connection: Connection, generation_id: int, delta: Mapping[int, int], *, rows: int) -> None:
-    """Add to a generation's document frequencies, and to its number of open rows."""
-    changes = {term: count for term, count in delta.items() if count}
-    if changes:
-        connection.execute(
-            sa.text("""
-                INSERT INTO term_counts AS t (generation_id, term, rows)
-                SELECT :generation, * FROM unnest(CAST(:terms AS bigint[]), CAST(:counts AS bigint[]))
-                ON CONFLICT (generation_id, term) DO UPDATE SET rows = t.rows + excluded.rows
-            """),
-            {"generation": generation_id, "terms": list(changes), "counts": list(changes.values())},
-        )
-    connection.execute(
-        generations.update().where(generations.c.id == generation_id).values(rows=generations.c.rows + rows)
-    )
-
-
-def occurrences(packed: Iterable[bytes], unpack: Callable[[bytes], Mapping[int, float]]) -> Counter[int]:
-    """In how many of these packed rows each term occurs."""
-    counter: Counter[int] = Counter()
-    for item in packed:
-        counter.update(unpack(item).keys())
-    return counter

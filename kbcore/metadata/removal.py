@@ -4,8 +4,7 @@ The caller holds the publish lock and has removed the rows from Milvus before: k
 what is to be removed.
 """
 
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,11 +13,9 @@ from sqlalchemy import Connection
 
 from kbcore.domain.document import FOREVER
 from kbcore.errors import Unavailable
-from kbcore.metadata import vector_lock
+from kbcore.metadata import term_statistics, vector_lock
 from kbcore.metadata.tables import chunks, embeddings, generations
-
-Unpack = Callable[[bytes], Mapping[int, float]]
-"""Reads packed keyword weights (`kbcore.language.weights.unpack`)."""
+from kbcore.metadata.term_statistics import CountedRow, Unpack
 
 _ROWS_ONLY_OF = sa.text("""
     WITH doomed AS (SELECT * FROM unnest(CAST(:documents AS text[]), CAST(:numbers AS int[])) AS d(document_id, number))
@@ -43,11 +40,6 @@ _FORGET_VECTORS = sa.text("""
 _FORGET_ORPHANS = sa.text("""
     DELETE FROM embeddings e
     WHERE e.stored_at < :before AND NOT EXISTS (SELECT FROM chunks c WHERE c.embedded_hash = e.text_hash)
-""")
-_COUNT_TERMS = sa.text("""
-    UPDATE term_counts t SET rows = t.rows - gone.rows
-    FROM unnest(CAST(:terms AS bigint[]), CAST(:counts AS bigint[])) AS gone(term, rows)
-    WHERE t.generation_id = :generation AND t.term = gone.term
 """)
 
 
@@ -110,12 +102,13 @@ def remove_rows(connection: Connection, rows: Mapping[int, Sequence[str]], unpac
         gone = connection.execute(
             chunks.delete()
             .where(_chosen(generation_id))
-            .returning(chunks.c.embedded_hash, chunks.c.terms, chunks.c.valid_to),
+            .returning(chunks.c.embedded_hash, chunks.c.policy_id, chunks.c.level, chunks.c.terms, chunks.c.valid_to),
             {"ids": list(ids)},
         ).all()
         hashes.update(row.embedded_hash for row in gone)
         count += len(gone)
-        _uncount(connection, generation_id, [row.terms for row in gone if row.valid_to == FOREVER], unpack)
+        counted = [CountedRow(row.policy_id, row.level, row.terms) for row in gone if row.valid_to == FOREVER]
+        term_statistics.count(connection, generation_id, closed=counted, unpack=unpack)
     forgotten = connection.execute(_FORGET_VECTORS, {"hashes": list(hashes)}).rowcount
     return Removed(count, forgotten)
 
@@ -135,21 +128,6 @@ def forget_orphans(connection: Connection) -> datetime:
 def forget_places(connection: Connection, doomed: Sequence[tuple[str, int]]) -> None:
     """Remove where chunks stood in these versions; rows that other versions place stay as they are."""
     connection.execute(_FORGET_PLACES, _pairs(doomed))
-
-
-def _uncount(connection: Connection, generation_id: int, open_rows: Sequence[bytes], unpack: Unpack) -> None:
-    """Keep the document frequencies of the keyword leg exact for the open rows that are left."""
-    if not open_rows:
-        return
-    counter: Counter[int] = Counter()
-    for packed in open_rows:
-        counter.update(unpack(packed).keys())
-    connection.execute(
-        _COUNT_TERMS, {"generation": generation_id, "terms": list(counter), "counts": list(counter.values())}
-    )
-    connection.execute(
-        generations.update().where(generations.c.id == generation_id).values(rows=generations.c.rows - len(open_rows))
-    )
 
 
 def _chosen(generation_id: int) -> sa.ColumnElement[bool]:

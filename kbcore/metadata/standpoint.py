@@ -58,7 +58,7 @@ PRESENT = AsOf()
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """The index generation that answers. `embedding` names the model of its vectors; `rows` is N of the IDF."""
+    """The index generation that answers. `embedding` names the model of its vectors; `rows` are all that are open."""
 
     id: int
     collection: str
@@ -76,7 +76,8 @@ class Index:
 class Standpoint:
     """Everything that one search must agree on with itself, from one snapshot.
 
-    `index` is None before the first publication. `rows_with_term` counts open rows by term id. Versions count that were
+    `index` is None before the first publication. `rows` are the open rows that the asker may read, as they are stamped,
+    and `rows_with_term` those of them with a term, by its id; terms without any are left out. Versions count that were
     published at `epoch` and in force at `at`; with `history` also replaced ones, with `dated` only those with dates.
     """
 
@@ -86,6 +87,7 @@ class Standpoint:
     history: bool
     dated: bool
     index: Index | None
+    rows: int
     rows_with_term: Mapping[int, int]
     space_keys: frozenset[int] | None
     document_keys: frozenset[int] | None
@@ -95,6 +97,9 @@ _PUBLISHED = """
     v.valid_from <= standing.epoch AND (v.valid_to > standing.epoch OR standing.history)
     AND (NOT standing.dated OR v.effective_from IS NOT NULL)
 """
+# Who reads under few policies and levels looks each of them up for each term; who reads under many reads the terms
+# through and keeps what is his. Where one becomes dearer than the other: docs/benchmarks.md.
+_FEW_STAMPS = 1000
 _STANDPOINT = sa.text(f"""
     WITH RECURSIVE {PRINCIPALS_CTE},
     index AS (
@@ -126,6 +131,30 @@ _STANDPOINT = sa.text(f"""
             COALESCE(:time < begun.at, false) AS dated
         FROM epoch e, begun
     ),
+    counted AS MATERIALIZED (
+        SELECT r.policy_id, r.level, r.rows FROM index
+        JOIN row_counts r ON r.generation_id = index.id AND r.level <= (SELECT clearance FROM asker)
+        WHERE r.policy_id IN (SELECT policy_id FROM readable_policies)
+    ),
+    terms_of_few AS (
+        SELECT t.term, t.rows FROM index CROSS JOIN counted
+        JOIN term_counts t ON t.generation_id = index.id AND t.term = ANY(:terms)
+            AND t.policy_id = counted.policy_id AND t.level = counted.level
+        WHERE (SELECT count(*) FROM counted) <= {_FEW_STAMPS}
+    ),
+    terms_of_all AS MATERIALIZED (
+        SELECT t.term, t.policy_id, t.level, t.rows FROM index
+        JOIN term_counts t ON t.generation_id = index.id AND t.term = ANY(:terms)
+        WHERE (SELECT count(*) FROM counted) > {_FEW_STAMPS}
+    ),
+    rows_with_term AS (
+        SELECT term, CAST(sum(rows) AS bigint) AS rows FROM (
+            SELECT * FROM terms_of_few
+            UNION ALL
+            SELECT t.term, t.rows FROM terms_of_all t
+            JOIN counted ON counted.policy_id = t.policy_id AND counted.level = t.level
+        ) each GROUP BY term
+    ),
     named AS (SELECT id, key, name FROM visible_spaces WHERE :by_space AND (id = ANY(:spaces) OR name = ANY(:spaces))),
     matching AS (
         SELECT d.key FROM documents d JOIN spaces s ON s.id = d.space_id CROSS JOIN standing
@@ -147,8 +176,8 @@ _STANDPOINT = sa.text(f"""
         ARRAY(SELECT key FROM named) AS space_keys,
         ARRAY(SELECT unnest(ARRAY[id, name]) FROM named) AS space_names,
         ARRAY(SELECT key FROM matching) AS document_keys,
-        ARRAY(SELECT ARRAY[t.term, t.rows] FROM term_counts t
-              WHERE t.generation_id = index.id AND t.term = ANY(:terms)) AS rows_with_term
+        (SELECT sum(rows) FROM counted) AS visible_rows,
+        ARRAY(SELECT ARRAY[term, rows] FROM rows_with_term) AS rows_with_term
     FROM standing LEFT JOIN index ON true
 """).bindparams(
     sa.bindparam("spaces", type_=ARRAY(sa.Text)),
@@ -206,6 +235,7 @@ def take_standpoint(
         history=row.history,
         dated=row.dated,
         index=None if row.id is None else Index(row.id, row.collection, row.embedding, row.analyzer, row.rows),
+        rows=int(row.visible_rows or 0),
         rows_with_term=dict(row.rows_with_term),
         space_keys=_spaces(narrowing, row),
         document_keys=frozenset(row.document_keys) if narrowing.by_document else None,

@@ -272,10 +272,14 @@ chunks = sa.Table(
     sa.Column("language", sa.Text, nullable=False),
     sa.Column("tokens", sa.Integer, nullable=False),
     sa.Column("terms", sa.LargeBinary, nullable=False),  # kbcore.language.weights: packed sparse vector
+    # What its row in the index is stamped with, and its terms are counted under; NULL while staged.
+    sa.Column("policy_id", sa.BigInteger),
+    sa.Column("level", sa.SmallInteger),
     sa.Column("valid_from", sa.BigInteger),
     sa.Column("valid_to", sa.BigInteger),
     sa.Index("ix_chunks_document_id", "document_id"),
     sa.Index("ix_chunks_embedded_hash", "embedded_hash"),  # is a vector still needed?
+    sa.Index("ix_chunks_policy_id", "generation_id", "policy_id", "valid_to"),  # exact search where little is visible
 )
 
 # Where a chunk stands in a version: an unchanged passage keeps its row and its vector, only its place changes.
@@ -310,12 +314,25 @@ embeddings = sa.Table(
     sa.Index("ix_embeddings_text_hash", "text_hash", "stored_at"),  # is it an orphan?
 )
 
-# Corpus statistics of the keyword leg: in how many open rows of a generation a term occurs.
+# Statistics of the keyword leg: in how many open rows of a generation a term occurs, by who may read them. A search
+# sums those that its asker may read: a word in a hidden document must not move any score.
 term_counts = sa.Table(
     "term_counts",
     metadata,
     sa.Column("generation_id", sa.ForeignKey("generations.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("term", sa.BigInteger, primary_key=True),
+    sa.Column("policy_id", sa.BigInteger, primary_key=True),
+    sa.Column("level", sa.SmallInteger, primary_key=True),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+)
+
+# The open rows themselves, counted alike: N of the IDF, and how much of the index somebody sees.
+row_counts = sa.Table(
+    "row_counts",
+    metadata,
+    sa.Column("generation_id", sa.ForeignKey("generations.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("policy_id", sa.BigInteger, primary_key=True),
+    sa.Column("level", sa.SmallInteger, primary_key=True),
     sa.Column("rows", sa.BigInteger, nullable=False),
 )
 

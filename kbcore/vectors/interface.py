@@ -30,7 +30,9 @@ class VectorFilter:
     """What a search may return. `scope` and `epoch` are required: no search runs without permission and version.
 
     `history` also returns rows that had been closed by `epoch`: SQL then says which of them were in force when.
-    `space_keys` and `document_keys` narrow further; None = no narrowing, an empty set = nothing matches.
+    `space_keys` and `document_keys` narrow further; None = no narrowing, an empty set = nothing matches. `share` is
+    about what part of the rows `scope` lets through, in (0, 1]: an approximate index searches the wider, the smaller it
+    is.
     """
 
     scope: ReadScope
@@ -38,6 +40,7 @@ class VectorFilter:
     space_keys: frozenset[int] | None = None
     document_keys: frozenset[int] | None = None
     history: bool = False
+    share: float = 1.0
 
     @property
     def matches_nothing(self) -> bool:

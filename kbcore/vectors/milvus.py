@@ -127,7 +127,7 @@ class MilvusStore:
         if where.matches_nothing or limit < 1:
             return []
         hits: list[VectorHit] = []
-        for width in self.profile.widths:
+        for width in self.profile.widths_for(where.share, limit):
             params = self.profile.search_params(width, limit)
             hits = self._search(collection, field.DENSE, query, where, limit, params)
             if len(hits) >= limit:

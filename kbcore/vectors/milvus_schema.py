@@ -5,6 +5,7 @@ No text, no nullable or dynamic fields, no partitions: each of them is read diff
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Literal
 
 from kbcore.vectors import milvus_filter as field
@@ -14,9 +15,16 @@ METRIC = "IP"
 """Inner product: the cosine, since vectors are of unit length, without a second normalisation in the server."""
 
 
+_SPARE = 4
+"""How many times more visible rows than hits the search shall meet."""
+
+
 @dataclass(frozen=True, slots=True)
 class IndexProfile:
-    """How one kind of server is used. `widths` are the search widths to try until enough hits come back."""
+    """How one kind of server is used. `widths` are the search widths to try until enough hits come back.
+
+    The first one is for a search that sees every row; an index with `widens` is searched wider the fewer it may see.
+    """
 
     name: Literal["lite", "server"]
     index_type: str
@@ -26,6 +34,19 @@ class IndexProfile:
     consistency: str
     waits_for_visibility: bool
     builds_sparse_late: bool
+    widens: bool
+
+    def widths_for(self, share: float, limit: int) -> tuple[int, ...]:
+        """The widths to try, growing, for `limit` hits of which `share` (0-1] of the rows may be returned.
+
+        HNSW ranks its neighbours before the filter and keeps as many as its width: of `width` nearest rows only
+        `width * share` may be returned, and several times `limit` of them are needed to find the `limit` best.
+        """
+        if not self.widens:
+            return self.widths
+        needed = max(self.widths[0], ceil(_SPARE * limit / max(share, 1e-9)))
+        first = min(needed, self.widths[-1])
+        return (first, *(width for width in self.widths if width > first))
 
     def search_params(self, width: int, limit: int) -> dict[str, Any]:
         """The `search_params` of a dense search of this width for `limit` hits; a width below the limit is refused."""
@@ -41,6 +62,7 @@ LITE = IndexProfile(
     consistency="Strong",  # free there: Lite always reads its own writes
     waits_for_visibility=False,
     builds_sparse_late=True,
+    widens=False,
 )
 
 SERVER = IndexProfile(
@@ -52,6 +74,7 @@ SERVER = IndexProfile(
     consistency="Bounded",  # Strong waits for the next time tick, about 200 ms
     waits_for_visibility=True,
     builds_sparse_late=False,
+    widens=True,
 )
 
 

@@ -90,7 +90,7 @@ def _confirmed(
         return [], 0
     limit = max(settings.candidates, request.top_k)
     while True:
-        found = candidates(platform.vectors, index, standpoint, query, request.mode, limit)
+        found = candidates(platform, index, standpoint, query, request.mode, limit)
         clock.lap("search")
         passages = check(platform, caller, request, index, standpoint, found)
         clock.lap("check")

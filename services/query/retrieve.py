@@ -8,7 +8,9 @@ from kbcore.domain.principal import Caller
 from kbcore.language.analyzer import ANALYZERS, terms
 from kbcore.language.weights import query_weights, term_id
 from kbcore.metadata.standpoint import Index, Standpoint, take_standpoint
-from kbcore.vectors.interface import Vector, VectorFilter, VectorHit, VectorStore
+from kbcore.metadata.visible_rows import VisibleRows, visible_rows
+from kbcore.vectors.interface import Vector, VectorFilter, VectorHit
+from services.query.exact import covering, nearest
 from services.query.found import Candidates, QueryVectors
 from services.query.request import Mode, SearchRequest
 
@@ -17,7 +19,7 @@ Words = dict[str, list[str]]
 
 
 def stand(platform: Platform, caller: Caller, words: Words, request: SearchRequest) -> Standpoint:
-    """Read rights, epoch, index, filters and corpus statistics in one statement.
+    """Read rights, epoch, index, filters and the statistics of what may be read, in one statement.
 
     Raises `NotFound` for a named space or snapshot that the caller cannot see.
     """
@@ -43,7 +45,7 @@ def weigh(words: Words, standpoint: Standpoint) -> dict[int, float]:
     index = standpoint.index
     if index is None or not words.get(index.analyzer):
         return {}
-    return query_weights(words[index.analyzer], standpoint.rows_with_term, index.rows)
+    return query_weights(words[index.analyzer], standpoint.rows_with_term, standpoint.rows)
 
 
 def analyse(query: str) -> Words:
@@ -52,18 +54,51 @@ def analyse(query: str) -> Words:
 
 
 def candidates(
-    vectors: VectorStore, index: Index, standpoint: Standpoint, query: QueryVectors, mode: Mode, limit: int
+    platform: Platform, index: Index, standpoint: Standpoint, query: QueryVectors, mode: Mode, limit: int
 ) -> Candidates:
-    """Ask each leg that `mode` names for `limit` rows; the permission and epoch filter is inside each search."""
+    """Ask each leg that `mode` names for `limit` rows; the permission and epoch filter is inside each search.
+
+    Where few rows may be seen, SQL has them all and both legs are exact; else the vector index is asked.
+    """
     where = VectorFilter(
-        standpoint.scope, standpoint.epoch, standpoint.space_keys, standpoint.document_keys, standpoint.history
+        standpoint.scope,
+        standpoint.epoch,
+        standpoint.space_keys,
+        standpoint.document_keys,
+        standpoint.history,
+        share=_share(index, standpoint),
     )
     if where.matches_nothing:
         return Candidates((), more=False)
+    dense = query.dense if mode is not Mode.KEYWORD else None
+    terms = query.terms if mode is not Mode.DENSE else {}
+    rows = _few_rows(platform, index, standpoint)
     legs: list[list[VectorHit]] = []
-    if mode is not Mode.KEYWORD and query.dense is not None:
-        legs.append(vectors.search_dense(index.collection, query.dense, where, limit))
-    if mode is not Mode.DENSE and query.terms:
-        legs.append(vectors.search_sparse(index.collection, query.terms, where, limit))
+    if dense is not None:
+        legs.append(
+            nearest(rows, dense, limit)
+            if rows is not None
+            else platform.vectors.search_dense(index.collection, dense, where, limit)
+        )
+    if terms:
+        legs.append(
+            covering(rows, terms, limit)
+            if rows is not None
+            else platform.vectors.search_sparse(index.collection, terms, where, limit)
+        )
     chunk_ids = dict.fromkeys(hit.chunk_id for leg in legs for hit in leg)
     return Candidates(tuple(chunk_ids), more=any(len(leg) >= limit for leg in legs))
+
+
+def _few_rows(platform: Platform, index: Index, standpoint: Standpoint) -> VisibleRows | None:
+    """All rows that may be seen, if they are few. A past state may have had more than are open now: then None."""
+    limit = platform.settings.retrieval.exact_rows
+    if limit == 0 or standpoint.rows > limit:
+        return None
+    with platform.database.statement() as connection:
+        return visible_rows(connection, index, standpoint, limit)
+
+
+def _share(index: Index, standpoint: Standpoint) -> float:
+    """The share of the index that the asker may see, in (0, 1]; narrower filters than rights are not known."""
+    return min(1.0, max(standpoint.rows, 1) / max(index.rows, 1))

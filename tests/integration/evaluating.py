@@ -65,7 +65,7 @@ class Lab:
         with self.platform.database.begin() as connection:
             made = generations.insert_building(connection, f"{live.collection}x", new, through=0)
             values = {"new": made.id, "live": live.id, "model": embedding, "old": live.embedding}
-            for table in ("chunks", "version_chunks", "term_counts"):
+            for table in ("chunks", "version_chunks", "term_counts", "row_counts"):
                 columns = ", ".join(f'"{c.name}"' for c in tables.tables[table].c if c.name != "generation_id")
                 statement = f"INSERT INTO {table} (generation_id, {columns}) SELECT :new, {columns} FROM {table}"
                 connection.execute(sa.text(f"{statement} WHERE generation_id = :live"), values)

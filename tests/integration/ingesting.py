@@ -19,6 +19,7 @@ from kbcore.metadata.documents import NewDocument
 from kbcore.metadata.generations import Generation
 from kbcore.metadata.versions import NewVersion
 from kbcore.permissions.policy import Policy
+from tests.integration.counting import assert_statistics_are_exact
 
 TEXT = "# One\n\nThe first part says a thing.\n\n# Two\n\nThe second part says another thing.\n"
 
@@ -146,7 +147,7 @@ class Works:
 
 @contextmanager
 def open_works(platform: Platform) -> Iterator[Works]:
-    """One bench, an empty collection, and a space; closed and dropped afterwards."""
+    """One bench, an empty collection, and a space; closed and dropped afterwards. Statistics must be right."""
     embedder = WatchedEmbedder(platform.embedder)
     platform.__dict__["embedder"] = embedder
     works = Works(platform, embedder)
@@ -158,6 +159,7 @@ def open_works(platform: Platform) -> Iterator[Works]:
         works.space_id = spaces.create_space(connection, name="s", title="s", policy=Policy()).id
     try:
         yield works
+        assert_statistics_are_exact(platform.database)
     finally:
         for bench in works.benches:
             bench.close()

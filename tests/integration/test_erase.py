@@ -21,6 +21,7 @@ from kbcore.metadata.tables import erasures as erasure_table
 from kbcore.metadata.tables import idempotency as replies
 from kbcore.signing import verify
 from services.library.job_control import retry_job
+from tests.integration.counting import assert_statistics_are_exact
 from tests.integration.erasing import MARKER, OTHER, SECRET, SHARED, Traces, quietly
 from tests.integration.ingesting import Works, open_works
 
@@ -58,21 +59,12 @@ def assert_other_is_whole(traces: Traces) -> None:
     assert counts_agree(works.platform, works.generation)
 
 
-def assert_statistics_are_exact(works: Works) -> None:
-    """Document frequencies and N of the keyword leg are those of the open rows."""
-    with works.platform.database.begin() as connection:
-        rows = connection.execute(sa.text("SELECT rows FROM generations")).scalar_one()
-        open_rows = connection.execute(sa.text(f"SELECT count(*) FROM chunks WHERE valid_to = {2**62}")).scalar_one()
-        assert rows == open_rows
-        assert connection.execute(sa.text("SELECT max(rows), min(rows) FROM term_counts")).one() == (open_rows, 0)
-
-
 def test_nothing_is_left_and_it_is_certified(traces: Traces) -> None:
     shas = {traces.works.version(traces.secret, number).sha256 for number in (1, 2)}
     erasure = traces.erase()
     assert traces.left() == []
     assert_other_is_whole(traces)
-    assert_statistics_are_exact(traces.works)
+    assert_statistics_are_exact(traces.works.platform.database)
     assert not any(traces.works.platform.blobs.exists(sha) for sha in shas)
 
     certificate = erasure.certificate
@@ -150,7 +142,7 @@ def test_killed_at_any_step_the_next_worker_completes_it(traces: Traces, step: E
     assert removed == {"versions": 2, "chunks": 3, "vectors": 3, "embeddings": 2, "turns": 2}
     assert certificate["removed"]["blobs"] == 2
     assert_other_is_whole(traces)
-    assert_statistics_are_exact(traces.works)
+    assert_statistics_are_exact(traces.works.platform.database)
 
 
 def test_a_second_erasure_is_the_first_one(traces: Traces) -> None:
@@ -166,7 +158,7 @@ def test_a_deleted_document_can_be_erased(traces: Traces) -> None:
         documents.mark_deleted(connection, traces.secret, "t")
     assert traces.erase().certificate is not None
     assert traces.left() == []
-    assert_statistics_are_exact(works)
+    assert_statistics_are_exact(works.platform.database)
 
 
 def test_an_unknown_document_is_not_found(traces: Traces) -> None:

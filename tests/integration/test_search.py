@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from ingestion.publish import Publisher
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import Classification
 from kbcore.domain.principal import Caller
@@ -14,7 +15,7 @@ from kbcore.metadata.standpoint import AsOf, Narrowing
 from services.query.found import Found
 from services.query.pipeline import search
 from services.query.request import Mode, SearchRequest
-from tests.builders import Corpus
+from tests.builders import Corpus, never_exact
 
 LEAVE = """# 年假
 
@@ -38,8 +39,11 @@ Book economy class. Error code E-4471 means that the trip was not approved.
 """
 
 
-@pytest.fixture
-def corpus(platform: Platform) -> Corpus:
+@pytest.fixture(params=["exact", "index"])
+def corpus(platform: Platform, request: pytest.FixtureRequest) -> Corpus:
+    """Searched in SQL as so small a library is, and by the vector index."""
+    if request.param == "index":
+        never_exact(platform)
     built = Corpus.open(platform)
     built.space("public", "everyone")
     built.space("hr", "hr")
@@ -180,19 +184,8 @@ def test_a_document_granted_by_itself_is_found_through_its_space(corpus: Corpus)
             ),
             {"who": f"user:{person.user_id}", "id": document},
         )
-    corpus.platform.vectors.restamp(
-        corpus.generation.collection, 1, policy_id=_policy_of(corpus, document), level=Classification.INTERNAL
-    )
+    Publisher(corpus.platform).restamp(document)
     assert find(corpus, person, "月薪", narrowing=Narrowing(spaces=("hr",))).ranked
-
-
-def _policy_of(corpus: Corpus, document: str) -> int:
-    with corpus.platform.database.begin() as connection:
-        return int(
-            connection.execute(
-                sa.text("SELECT own_policy_id FROM documents WHERE id = :id"), {"id": document}
-            ).scalar_one()
-        )
 
 
 def test_widening_finds_what_the_check_had_pushed_out(corpus: Corpus) -> None:

@@ -27,7 +27,7 @@ from kbcore.vectors.interface import Vector, VectorFilter, VectorHit
 from kbcore.vectors.memory import MemoryStore
 from services.query.pipeline import search
 from services.query.request import Mode, SearchRequest
-from tests.builders import Corpus
+from tests.builders import Corpus, never_exact
 
 GROUPS = ("hr", "finance", "engineering")
 STEPS = 40
@@ -116,6 +116,7 @@ def settings_home(tmp_path: Path, postgres_url: str) -> Any:
 
 def lying_platform(settings: Any, database: Database, seed: int) -> Platform:
     platform = Platform(settings)
+    never_exact(platform)  # so small a library would be searched without the index
     store = LyingStore(random.Random(seed))
     platform.__dict__.update(database=database, vectors=store, embedder=LettersEmbedder())
     return platform
