@@ -585,3 +585,54 @@ evaluations = sa.Table(
     sa.Column("finished_at", _time),
     sa.Index("ix_evaluations_generation_id", "generation_id"),
 )
+
+# Asking
+
+# What a space's people call things: abbreviations, synonyms. `space_id` NULL = everywhere.
+glossary = sa.Table(
+    "glossary",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("space_id", sa.ForeignKey("spaces.id", ondelete="CASCADE")),
+    sa.Column("term", sa.Text, nullable=False),
+    sa.Column("expansions", ARRAY(sa.Text), nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    _created(),
+    _updated(),
+    sa.Index("uq_glossary_space_id_term", "space_id", "term", unique=True, postgresql_nulls_not_distinct=True),
+)
+
+# Answers to be given again to whoever has the same rights; each use is checked again. No question is kept.
+cached_answers = sa.Table(
+    "cached_answers",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column(
+        "signature", sa.LargeBinary, nullable=False
+    ),  # of rights, epoch, index, model, prompt, narrowing, language
+    sa.Column("meaning", sa.LargeBinary, nullable=False),  # float32 little-endian: the question's vector
+    sa.Column("terms", ARRAY(sa.BigInteger), nullable=False),  # the question's term ids, sorted
+    sa.Column("answer", JSONB, nullable=False),
+    sa.Column("documents", ARRAY(sa.Text), nullable=False),  # all that it cites, names or was written from
+    sa.Column("expires_at", _time, nullable=False),
+    _created(),
+    sa.Index("ix_cached_answers_signature", "signature"),
+    sa.Index("ix_cached_answers_expires_at", "expires_at"),
+    sa.Index("ix_cached_answers_documents", "documents", postgresql_using="gin"),
+)
+
+# What models cost, by day (UTC). `space` is the only space that was asked in, or empty.
+usage = sa.Table(
+    "usage",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("space", sa.Text, primary_key=True),
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("requests", sa.BigInteger, nullable=False),
+    sa.Column("prompt_tokens", sa.BigInteger, nullable=False),
+    sa.Column("completion_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cost_micros", sa.BigInteger, nullable=False),  # millionths of the currency of the settings
+    sa.Column("latency_ms", sa.BigInteger, nullable=False),  # summed
+    sa.Index("ix_usage_user_id", "user_id", "day"),
+)
