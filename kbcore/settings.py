@@ -22,10 +22,11 @@ from kbcore.errors import ConfigurationError
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "configs"
 
 
-Words = Annotated[
-    tuple[str, ...],
-    BeforeValidator(lambda value: [word for word in re.split(r"[\s,]+", value) if word] if isinstance(value, str) else value),
-]
+def _words(value: object) -> object:
+    return [word for word in re.split(r"[\s,]+", value) if word] if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 """A list; from the environment its words are parted by commas or spaces."""
 
 

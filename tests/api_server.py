@@ -25,7 +25,9 @@ from services.auth.api_keys import issue_key
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """The application's address, while it is served."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none", proxy_headers=False)
+    )
     thread = threading.Thread(target=server.run, name="api")
     thread.start()
     try:

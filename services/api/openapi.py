@@ -42,6 +42,8 @@ def _complete(operation: dict[str, Any]) -> None:
         for status in (400, 413, 415):
             responses.setdefault(str(status), {**responses["422"], "description": MEANING[status]})
     if not operation.get("security"):
-        responses.pop("401", None)
+        for status in (401, 403, 429):  # nobody is asked for; a route that answers it nevertheless says why
+            if responses.get(str(status), {}).get("description") == MEANING[status]:
+                del responses[str(status)]
     if not body and not operation.get("parameters"):
         responses.pop("422", None)
