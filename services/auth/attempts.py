@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit
 
 from limits import RateLimitItemPerMinute
 from limits.errors import StorageError
@@ -93,4 +93,4 @@ def _limits_url(url: str) -> str:
     if parts.scheme != "redis+socket":
         return url
     database = parse_qs(parts.query).get("virtual_host", ["0"])[0]
-    return urlunsplit(("redis+unix", parts.netloc, parts.path, f"db={database}", ""))
+    return f"redis+unix://{parts.netloc}{parts.path}?db={database}"
