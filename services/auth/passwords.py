@@ -30,7 +30,7 @@ _FEWEST_CHARACTERS = 4
 _AT_ONCE = 2
 """Hashes under way at a time in one process: each takes 64 MiB."""
 
-_PATIENCE_S = 2.0
+_PATIENCE_S = 5.0
 
 
 class Passwords:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
@@ -14,6 +15,9 @@ from services.api.dependencies import CallerDep, PlatformDep
 from services.api.schemas.problem import problems
 
 router = APIRouter(tags=["operations"])
+
+_NOT_OK = "It does not answer, or refuses; the server's log says why."
+_log = structlog.get_logger(__name__)
 
 
 class Alive(BaseModel):
@@ -27,7 +31,7 @@ class Dependency(BaseModel):
 
     name: str
     ok: bool
-    detail: str = Field(description="What is wrong; empty if nothing is.")
+    detail: str = Field(description="Where to look if it is not; empty if it is.")
 
 
 class Readiness(BaseModel):
@@ -74,5 +78,6 @@ def _check(name: str, ping: Callable[[], None]) -> Dependency:
     try:
         ping()
     except ZhikuError as error:
-        return Dependency(name=name, ok=False, detail=error.detail)
+        _log.warning("not ready", dependency=name, detail=error.detail)
+        return Dependency(name=name, ok=False, detail=_NOT_OK)  # anybody may ask: addresses and settings are not said
     return Dependency(name=name, ok=True, detail="")
