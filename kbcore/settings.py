@@ -12,10 +12,11 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from kbcore.errors import ConfigurationError
 
@@ -43,6 +44,14 @@ class ServerSettings(_Section):
     max_body_bytes: int = Field(ge=1)
     max_upload_bytes: int = Field(ge=1)
     trusted_proxies: Words
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        """A misspelt one would silently be trusted never."""
+        for word in words:
+            ip_network(word)
+        return words
 
 
 class DatabaseSettings(_Section):

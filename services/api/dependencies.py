@@ -17,7 +17,7 @@ from services.auth.login import PasswordLogin
 from services.auth.watch import Watch
 
 _BEARER = HTTPBearer(
-    auto_error=False, scheme_name="API key", bearerFormat="zk_…", description="`Authorization: Bearer zk_…`"
+    auto_error=False, scheme_name="API key", bearerFormat="zk_…", description="`Authorization: Bearer zk_…` or `zs_…`"
 )
 
 

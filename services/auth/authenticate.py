@@ -1,5 +1,6 @@
 """From a request's headers to a caller, in one round trip to SQL."""
 
+import unicodedata
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
@@ -81,7 +82,7 @@ def _person(sent: Sent) -> str | None:
         name = sent.on_behalf_of[0].encode("latin-1").decode("utf-8")  # as header fields arrive
     except UnicodeError:
         return ""
-    name = unquote(name)
+    name = unicodedata.normalize("NFC", unquote(name))  # as names are kept
     return "" if "\x00" in name else name
 
 

@@ -1,5 +1,6 @@
 """Logging in with a password, out again, and setting passwords."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -47,6 +48,7 @@ class PasswordLogin:
         and a service account, all of them after the same work; `TooManyRequests` (`too_many_attempts`), `Forbidden`
         (`login_disabled`), `Unavailable`.
         """
+        name = unicodedata.normalize("NFC", name)  # as names are kept
         if not self._settings.enabled:
             raise Forbidden("Logging in with a password is switched off here.", code="login_disabled")
         try:
@@ -78,7 +80,7 @@ class PasswordLogin:
     def new_password(self, caller: Caller, user: str, password: str, old: str | None) -> NewPassword:
         """Check that the caller may set this password and hash it; `set_password` then keeps it.
 
-        `user` is a name, an id, or `me`. Whoever sets its own says the old one; administrators set those of others.
+        `user` is a name, an id, or `me`. Whoever sets its own says the old one; administrators set those of others, and first ones.
         Raises `Forbidden` (also `wrong_password`), `NotFound("user")`, `Unprocessable` (`not_a_person`,
         `weak_password`), `TooManyRequests` (`too_many_attempts`), `Unavailable`.
         """
@@ -91,7 +93,7 @@ class PasswordLogin:
         stored = None if found is None else found[1]
         if target.kind is not UserKind.PERSON:
             raise Unprocessable("A service account has keys only.", code="not_a_person")
-        if own:
+        if own and not (caller.is_admin and stored is None):  # an administrator gives first ones, to itself as well
             self._attempts.count(self._pseudonym(target.name), caller.address)
             if not self._passwords.verify(stored, old or ""):
                 raise Forbidden("The old password is wrong, or there is none yet.", code="wrong_password")

@@ -49,8 +49,9 @@ class Passwords:
     def verify(self, stored: str | None, password: str) -> bool:
         """True if the password fits. Without a stored hash it costs the same, and is False."""
         with self._turn():
+            nobodys = self._nobodys  # made at the first call, whoever logs in
             try:
-                self._hasher.verify(self._nobodys if stored is None else stored, _normal(password))
+                self._hasher.verify(nobodys if stored is None else stored, _normal(password))
             except (VerificationError, InvalidHashError):
                 return False
         return stored is not None

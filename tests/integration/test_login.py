@@ -9,11 +9,13 @@ import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 
+from kbcore.audit.events import AuditEvent
 from kbcore.metadata import users
 from kbcore.metadata.database import Database
 from kbcore.metadata.tables import audit_events
 from services.api.app import create_app
 from services.auth.passwords import Passwords
+from services.auth.watch import Watch
 from tests.api_server import Api, api_settings, serving
 
 GOOD = "correct-horse-9"
@@ -129,6 +131,12 @@ def test_ones_own_password_needs_the_old_one(api: Api, lina: httpx.Client) -> No
             refused = lina.put(f"/v1/users/{who}/password", json={"password": "battery-staple-7", **old})
             assert (refused.status_code, refused.json()["code"]) == (403, "wrong_password")
     assert log_in(api).status_code == 200
+
+
+def test_the_first_administrator_gives_itself_a_password_once(api: Api) -> None:
+    assert api.admin.put("/v1/users/me/password", json={"password": GOOD}).status_code == 204
+    assert log_in(api, "admin").status_code == 200
+    assert api.admin.put("/v1/users/me/password", json={"password": "battery-staple-7"}).status_code == 403
 
 
 def test_service_accounts_have_no_password(api: Api) -> None:
@@ -251,6 +259,17 @@ def test_a_flood_of_refusals_is_a_few_records(api: Api) -> None:
     told = sum(event.detail.get("more", 1) for event in events)
     assert told >= 30
     assert events[-1].detail["more"] >= 20
+
+
+def test_addresses_without_number_share_one_account(api: Api) -> None:
+    watch = Watch(api.platform)
+    for number in range(250):
+        watch.refused(AuditEvent("authentication.refused", address=f"10.3.0.{number}"))
+    assert len(recorded(api.database, "authentication.refused")) == 200 + 10
+    watch.close()
+    assert recorded(api.database, "authentication.refused")[-1].detail == {"more": 40}
+    watch.close()  # told once
+    assert len(recorded(api.database, "authentication.refused")) == 200 + 10 + 1
 
 
 def test_the_use_of_a_key_is_recorded_by_address_and_not_each_time(strict: Api) -> None:
