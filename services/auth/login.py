@@ -80,7 +80,8 @@ class PasswordLogin:
     def new_password(self, caller: Caller, user: str, password: str, old: str | None) -> NewPassword:
         """Check that the caller may set this password and hash it; `set_password` then keeps it.
 
-        `user` is a name, an id, or `me`. Whoever sets its own says the old one; administrators set those of others, and first ones.
+        `user` is a name, an id, or `me`. Whoever sets its own says the old one; administrators set those of
+        others, and first ones.
         Raises `Forbidden` (also `wrong_password`), `NotFound("user")`, `Unprocessable` (`not_a_person`,
         `weak_password`), `TooManyRequests` (`too_many_attempts`), `Unavailable`.
         """
