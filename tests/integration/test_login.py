@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 
 from kbcore.audit.events import AuditEvent
-from kbcore.metadata import users
+from kbcore.domain.principal import KeyKind
+from kbcore.metadata import api_keys, users
 from kbcore.metadata.database import Database
 from kbcore.metadata.tables import audit_events
 from services.api.app import create_app
@@ -100,6 +101,10 @@ def test_a_session_ends_with_logging_out_and_a_key_does_not(api: Api, lina: http
     assert first.get("/v1/users/me").status_code == 401
     assert second.get("/v1/users/me").status_code == 200
     assert len(recorded(api.database, "logout")) == 1
+    session(api)
+    with api.database.begin() as connection:
+        sessions = api_keys.list_keys(connection, user_id=None, kind=KeyKind.SESSION, after=None, limit=9)
+    assert [one.revoked_at for one in sessions] == [None, None]  # those that are over do not pile up
     refused = lina.post("/v1/logout")
     assert (refused.status_code, refused.json()["code"]) == (409, "not_a_session")
 
