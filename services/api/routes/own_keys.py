@@ -14,6 +14,7 @@ from services.api.schemas.people import ApiKeyIssued, ApiKeyShown, NewOwnKey
 from services.api.schemas.problem import problems
 from services.api.writes import Done, WriteDep
 from services.auth.own_keys import make_own_key, own_key
+from services.library.change_events import key_made, key_revoked
 
 router = APIRouter(prefix="/v1/users/me/keys", tags=["people"])
 
@@ -43,7 +44,8 @@ def add_own_key(body: NewOwnKey, write: WriteDep, platform: PlatformDep, caller:
             expires_at=body.expires_at,
         )
         shown = ApiKeyIssued(**ApiKeyShown.of(issued.key).model_dump(), key=issued.token)
-        return Done(shown, status=201, secret=frozenset({"key"}))
+        event = key_made(caller, issued.key)
+        return Done(shown, status=201, secret=frozenset({"key"}), events=(event,))
 
     return write.perform(work, before_replay=None)
 
@@ -53,7 +55,8 @@ def revoke_own_key(key_id: str, write: WriteDep, caller: CallerDep) -> Response:
     """From now on it is refused; it stays listed as history."""
 
     def work(connection: Connection) -> Done:
-        api_keys.revoke_key(connection, own_key(connection, caller, key_id).id)
-        return Done(status=204)
+        key = own_key(connection, caller, key_id)
+        api_keys.revoke_key(connection, key.id)
+        return Done(status=204, events=(key_revoked(caller, key),))
 
     return write.perform(work, before_replay=None)
