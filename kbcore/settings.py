@@ -8,17 +8,27 @@ An empty address means: the embedded server, which `zhiku up` starts in the data
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from kbcore.errors import ConfigurationError
 
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "configs"
+
+
+def _words(value: object) -> object:
+    return [word for word in re.split(r"[\s,]+", value) if word] if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+"""A list; from the environment its words are parted by commas or spaces."""
 
 
 class _Section(BaseModel):
@@ -33,6 +43,15 @@ class ServerSettings(_Section):
     threads: int = Field(ge=1)
     max_body_bytes: int = Field(ge=1)
     max_upload_bytes: int = Field(ge=1)
+    trusted_proxies: Words
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        """A misspelt one would silently be trusted never."""
+        for word in words:
+            ip_network(word)
+        return words
 
 
 class DatabaseSettings(_Section):
@@ -115,6 +134,23 @@ class AuditSettings(_Section):
     heads_bucket: str
     export_every_s: float = Field(gt=0)
     refusals_per_minute: int = Field(ge=1)
+
+
+class KeySettings(_Section):
+    """API keys."""
+
+    max_days: int = Field(ge=0, le=36500)
+
+
+class LoginSettings(_Section):
+    """Logging in with a password."""
+
+    enabled: bool
+    session_hours: float = Field(gt=0, le=8760)
+    min_password_chars: int = Field(ge=8, le=100)
+    attempts_per_name: int = Field(ge=1)
+    attempts_per_address: int = Field(ge=1)
+    window_minutes: int = Field(ge=1, le=1440)
 
 
 class ParsingSettings(_Section):
@@ -221,6 +257,8 @@ class Settings(_Section):
     worker: WorkerSettings
     erasure: ErasureSettings
     audit: AuditSettings
+    keys: KeySettings
+    login: LoginSettings
     retrieval: RetrievalSettings
     evaluation: EvaluationSettings
     answer: AnswerSettings

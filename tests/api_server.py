@@ -25,7 +25,9 @@ from services.auth.api_keys import issue_key
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """The application's address, while it is served."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none", proxy_headers=False)
+    )
     thread = threading.Thread(target=server.run, name="api")
     thread.start()
     try:
@@ -115,6 +117,7 @@ def api_settings(home: Path, postgres_url: str, redis_url: str, **more: str) -> 
             "ZHIKU_SERVER__MAX_UPLOAD_BYTES": "2000000",
             "ZHIKU_AUDIT__REFUSALS_PER_MINUTE": "100000",  # tests want to see each of them
             "ZHIKU_EVALUATION__RUN_HERE": "false",  # tests carry them out when they want to
+            "ZHIKU_LOGIN__ATTEMPTS_PER_ADDRESS": "1000000",  # all tests come from one
             **more,
         }
     )

@@ -21,6 +21,10 @@ class ChainKey:
         self._secret = secret
         self.fingerprint = hashlib.sha256(b"zhiku audit key\n" + secret).hexdigest()[:16]
 
+    def pseudonym(self, text: str) -> str:
+        """A word that stands for a text in the log: the same for the same text, meaningless without the key."""
+        return hmac.digest(self._secret, b"zhiku pseudonym\n" + text.encode(), "sha256")[:16].hex()
+
     def mac(self, before: bytes, record: Mapping[str, Any]) -> bytes:
         """HMAC-SHA-256 (RFC 2104) over the MAC before and the record's canonical JSON; 32 bytes."""
         return hmac.digest(self._secret, len(before).to_bytes(1, "big") + before + canonical(record), "sha256")

@@ -62,6 +62,11 @@ ENTITLED = """
 What happened to a document is told to those only: that somebody's access ended must not look different from before,
 whatever happens to the document afterwards."""
 
+IN_CHARGE = "(:in_charge AND EXISTS (SELECT FROM users WHERE id = :user_id AND active AND is_admin))"
+"""The condition that the asker administers now; `asker` gives its bind parameters.
+
+A service account that acts for an administrator does not administer: `:in_charge` is what the request's caller is."""
+
 READABLE = f"{ENTITLED} AND d.deleted_at IS NULL"
 """The condition that document `d` of space `s` may be read by the asker now."""
 
@@ -94,6 +99,11 @@ def resolve_caller(connection: Connection, user_id: str, key_id: str | None = No
         is_admin=row.is_admin,
         is_auditor=row.is_auditor,
     )
+
+
+def asker(caller: Caller) -> dict[str, object]:
+    """The bind parameters of `PRINCIPALS_CTE` and `IN_CHARGE`."""
+    return {"user_id": caller.user_id, "in_charge": caller.is_admin}
 
 
 def read_scope(connection: Connection, caller: Caller) -> ReadScope:

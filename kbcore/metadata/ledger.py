@@ -10,7 +10,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from kbcore.metadata.access import PRINCIPALS_CTE, READABLE
+from kbcore.domain.principal import Caller
+from kbcore.metadata.access import IN_CHARGE, PRINCIPALS_CTE, READABLE, asker
 
 OUTCOMES = ("indexed", "skipped", "failed", "pending")
 """How a received item ends; `pending` has not ended yet."""
@@ -21,7 +22,7 @@ BY_HAND = ""
 _OUTCOME = "CASE WHEN v.state IN ('pending', 'staged') THEN 'pending' ELSE v.state END"
 _FROM = "FROM versions v JOIN documents d ON d.id = v.document_id JOIN spaces s ON s.id = d.space_id"
 # An admin is told numbers of everything, deleted documents included; everyone else only of what they may read.
-_COUNTED = f"((SELECT is_admin FROM users WHERE id = :user_id) OR ({READABLE}))"
+_COUNTED = f"({IN_CHARGE} OR ({READABLE}))"
 _NARROWED = """(CAST(:space_id AS text) IS NULL OR d.space_id = :space_id)
     AND (CAST(:source AS text) IS NULL OR COALESCE(d.source, '') = :source)"""
 
@@ -114,24 +115,24 @@ class Balance:
 
 
 def received(
-    connection: Connection, user_id: str, *, space_id: str | None = None, source: str | None = None
+    connection: Connection, caller: Caller, *, space_id: str | None = None, source: str | None = None
 ) -> list[ReceivedSum]:
-    """What was received, by space and source, of what this user may read (an admin: of everything)."""
-    rows = connection.execute(_RECEIVED, {"user_id": user_id, "space_id": space_id, "source": source})
+    """What was received, by space and source, of what this caller may read (an admin: of everything)."""
+    rows = connection.execute(_RECEIVED, {**asker(caller), "space_id": space_id, "source": source})
     return [ReceivedSum(row.space, row.source, int(row.items)) for row in rows]
 
 
 def sums(
-    connection: Connection, user_id: str, *, space_id: str | None = None, source: str | None = None
+    connection: Connection, caller: Caller, *, space_id: str | None = None, source: str | None = None
 ) -> list[LedgerSum]:
     """What became of it, by space, source, outcome and reason. `source` `BY_HAND` = of no source; None = all."""
-    rows = connection.execute(_SUMS, {"user_id": user_id, "space_id": space_id, "source": source})
+    rows = connection.execute(_SUMS, {**asker(caller), "space_id": space_id, "source": source})
     return [LedgerSum(**row._mapping) for row in rows]
 
 
 def items(
     connection: Connection,
-    user_id: str,
+    caller: Caller,
     *,
     space_id: str | None = None,
     source: str | None = None,
@@ -139,12 +140,12 @@ def items(
     after: tuple[str, int] | None = None,
     limit: int,
 ) -> list[LedgerItem]:
-    """The items that this user may read, newest first; `after` is (document, version) of the last one before."""
+    """The items that this caller may read, newest first; `after` is (document, version) of the last one before."""
     document, version = after or (None, None)
     rows = connection.execute(
         _ITEMS,
         {
-            "user_id": user_id,
+            **asker(caller),
             "space_id": space_id,
             "source": source,
             "outcomes": list(OUTCOMES) if outcome is None else [outcome],

@@ -5,9 +5,10 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 
 from kbcore.domain.ids import new_id
+from kbcore.domain.principal import Caller
 from kbcore.domain.snapshot import Snapshot
 from kbcore.errors import Conflict
-from kbcore.metadata.access import PRINCIPALS_CTE, READABLE
+from kbcore.metadata.access import IN_CHARGE, PRINCIPALS_CTE, READABLE, asker
 from kbcore.metadata.tables import epoch, snapshots
 
 # A space is seen as a search sees it: by a role in it, by a single document in it, or by an administrator.
@@ -18,7 +19,7 @@ _VISIBLE = f"""
     WHERE EXISTS (SELECT FROM asker) AND (
         n.space_id IS NULL
         OR s.policy_id IN (SELECT policy_id FROM readable_policies)
-        OR EXISTS (SELECT FROM users WHERE id = :user_id AND active AND is_admin)
+        OR {IN_CHARGE}
         OR EXISTS (SELECT FROM documents d WHERE d.space_id = s.id AND {READABLE})
     )
 """
@@ -26,15 +27,15 @@ _FIND = sa.text(f"{_VISIBLE} AND n.name = :name")
 _LIST = sa.text(f"{_VISIBLE} AND (CAST(:after AS text) IS NULL OR n.id < :after) ORDER BY n.id DESC LIMIT :limit")
 
 
-def find(connection: Connection, user_id: str, name: str) -> Snapshot | None:
-    """The snapshot of this name; None for unknown ones, and for those of spaces that this user cannot see."""
-    row = connection.execute(_FIND, {"user_id": user_id, "name": name}).one_or_none()
+def find(connection: Connection, caller: Caller, name: str) -> Snapshot | None:
+    """The snapshot of this name; None for unknown ones, and for those of spaces that this caller cannot see."""
+    row = connection.execute(_FIND, {**asker(caller), "name": name}).one_or_none()
     return None if row is None else Snapshot(**row._mapping)
 
 
-def list_visible(connection: Connection, user_id: str, *, after: str | None, limit: int) -> list[Snapshot]:
-    """Those of everything and of spaces that this user sees, newest first; `after` is the last id before."""
-    rows = connection.execute(_LIST, {"user_id": user_id, "after": after, "limit": limit})
+def list_visible(connection: Connection, caller: Caller, *, after: str | None, limit: int) -> list[Snapshot]:
+    """Those of everything and of spaces that this caller sees, newest first; `after` is the last id before."""
+    rows = connection.execute(_LIST, {**asker(caller), "after": after, "limit": limit})
     return [Snapshot(**row._mapping) for row in rows]
 
 

@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from kbcore.domain.document import Classification
+from kbcore.domain.principal import Caller
 from kbcore.errors import NotFound
-from kbcore.metadata.access import PRINCIPALS_CTE, READABLE
+from kbcore.metadata.access import IN_CHARGE, PRINCIPALS_CTE, READABLE, asker
 from kbcore.metadata.in_force import in_force
 from kbcore.permissions.scope import ReadScope
 
@@ -110,7 +111,7 @@ _STANDPOINT = sa.text(f"""
     visible_spaces AS NOT MATERIALIZED (
         SELECT s.id, s.key, s.name FROM spaces s
         WHERE s.policy_id IN (SELECT policy_id FROM readable_policies)
-            OR EXISTS (SELECT FROM users WHERE id = :user_id AND active AND is_admin)
+            OR {IN_CHARGE}
             OR EXISTS (SELECT FROM documents d WHERE d.space_id = s.id AND {READABLE})
     ),
     snapshot AS (
@@ -192,13 +193,13 @@ _STANDPOINT = sa.text(f"""
 
 def take_standpoint(
     connection: Connection,
-    user_id: str,
+    caller: Caller,
     narrowing: Narrowing,
     terms: Sequence[int],
     as_of: AsOf = PRESENT,
     generation_id: int | None = None,
 ) -> Standpoint:
-    """Where this user's search stands now, or stood at `as_of` (rights are today's in either case).
+    """Where this caller's search stands now, or stood at `as_of` (rights are today's in either case).
 
     `terms` are the term ids of the question. `generation_id` searches another generation than the live one.
     A named space or snapshot that is unknown or hidden raises `NotFound`.
@@ -206,7 +207,7 @@ def take_standpoint(
     row = connection.execute(
         _STANDPOINT,
         {
-            "user_id": user_id,
+            **asker(caller),
             "by_space": narrowing.spaces is not None,
             "spaces": list(narrowing.spaces or ()),
             "by_document": narrowing.by_document,

@@ -10,6 +10,7 @@ from kbcore.domain.document import Classification
 from kbcore.domain.ids import new_id
 from kbcore.domain.principal import User, UserKind
 from kbcore.errors import Conflict, NotFound
+from kbcore.metadata.api_keys import end_sessions
 from kbcore.metadata.tables import group_members, policies, policy_entries, users
 
 _LAST_ADMIN_LOCK = 0x5A4841444D  # "ZHADM": serialises changes that could leave nobody in charge
@@ -96,6 +97,8 @@ def update_user(connection: Connection, user_id: str, values: Mapping[str, objec
         else None
     )
     after = _user(row) if row is not None else before
+    if before.active and not after.active:
+        end_sessions(connection, user_id)  # else they would live again with the user
     if _in_charge(before) and not _in_charge(after):
         _require_an_admin(connection)
     return after
@@ -116,6 +119,27 @@ def delete_user(connection: Connection, user_id: str) -> None:
             policy_entries.c.principal == principal, policy_entries.c.policy_id.in_(owned_by_a_space)
         )
     )
+
+
+def with_password(connection: Connection, name: str, *, lock: bool = False) -> tuple[User, str | None] | None:
+    """The user of exactly this name and the Argon2id hash of its password, None if it has none.
+
+    With `lock` nobody changes either until the transaction ends.
+    """
+    query = sa.select(users).where(users.c.name == name)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    return None if row is None else (_user(row), row.password_hash)
+
+
+def set_password(connection: Connection, user_id: str, password_hash: str) -> None:
+    """Keep the hash of a password."""
+    connection.execute(sa.update(users).where(users.c.id == user_id).values(password_hash=password_hash))
+
+
+def throttled_seconds(connection: Connection, user_id: str) -> int:
+    """For how many seconds more this user's requests are put off; 0 = not."""
+    left = sa.func.ceil(sa.extract("epoch", users.c.throttled_until - sa.func.now()))
+    return max(0, int(connection.execute(sa.select(left).where(users.c.id == user_id)).scalar() or 0))
 
 
 def _require_free_external_id(connection: Connection, external_id: object, *, besides: str = "") -> None:

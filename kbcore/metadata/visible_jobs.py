@@ -6,7 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from kbcore.domain.job import Job, JobKind, JobState
-from kbcore.metadata.access import PRINCIPALS_CTE, READABLE
+from kbcore.domain.principal import Caller
+from kbcore.metadata.access import IN_CHARGE, PRINCIPALS_CTE, READABLE, asker
 from kbcore.permissions.policy import Role
 
 WITHHELD_DETAIL = "Only readers of the document are told more."
@@ -27,7 +28,7 @@ _VISIBLE = f"""
     FROM jobs j LEFT JOIN documents d ON d.id = j.document_id
     LEFT JOIN spaces s ON s.id = COALESCE(d.space_id, j.space_id)
     WHERE (
-        EXISTS (SELECT FROM users WHERE id = :user_id AND active AND is_admin)
+        {IN_CHARGE}
         OR CASE
             WHEN j.document_id IS NOT NULL THEN {READABLE} AND (
                 j.created_by = :user_id OR {_has_role("COALESCE(d.own_policy_id, s.policy_id)", Role.EDITOR)})
@@ -45,16 +46,16 @@ _PAGE = sa.text(f"""
 
 
 def list_visible(
-    connection: Connection, user_id: str, *, state: JobState | None = None, after: str | None = None, limit: int
+    connection: Connection, caller: Caller, *, state: JobState | None = None, after: str | None = None, limit: int
 ) -> list[Job]:
-    """The jobs that this user sees, newest first; `after` is the last id of the page before."""
-    asked = {"user_id": user_id, "state": state, "after": after, "limit": limit}
+    """The jobs that this caller sees, newest first; `after` is the last id of the page before."""
+    asked = {**asker(caller), "state": state, "after": after, "limit": limit}
     return [_job(row) for row in connection.execute(_PAGE, asked)]
 
 
-def get_visible(connection: Connection, user_id: str, job_id: str) -> Job | None:
+def get_visible(connection: Connection, caller: Caller, job_id: str) -> Job | None:
     """One job; None for unknown and hidden alike."""
-    row = connection.execute(_ONE, {"user_id": user_id, "job_id": job_id}).one_or_none()
+    row = connection.execute(_ONE, {**asker(caller), "job_id": job_id}).one_or_none()
     return None if row is None else _job(row)
 
 

@@ -30,6 +30,7 @@ def main() -> None:
         log_config=None,
         access_log=False,  # the application logs each request itself, with its trace id
         server_header=False,
+        proxy_headers=False,  # the application does that itself, for the proxies of its settings
         timeout_graceful_shutdown=_GRACE_S,
     )
 

@@ -1,17 +1,20 @@
-"""The HTTP application: `uvicorn --factory services.api.app:create_app`."""
+"""The HTTP application; `python -m services.api` serves it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio.to_thread
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from kbcore.bootstrap import Platform
 from kbcore.settings import Settings, load_settings
 from services.api import errors
 from services.api.audit_edge import AuditEdge
+from services.api.dependencies import authenticated
 from services.api.middleware import BodyLimit, HeadAsGet, RequestEdge
 from services.api.openapi import DESCRIPTION, Api
+from services.api.rights import require_complete
 from services.api.routes import (
     access,
     answers,
@@ -30,7 +33,9 @@ from services.api.routes import (
     indexes,
     jobs,
     ledger,
+    login,
     openai,
+    own_keys,
     revisions,
     search,
     snapshots,
@@ -40,6 +45,8 @@ from services.api.routes import (
     versions,
 )
 from services.api.schemas.problem import problems
+from services.auth.login import PasswordLogin
+from services.auth.watch import Watch
 from services.evaluation.runner import EvaluationRunner
 from services.query.warm import WarmUp
 from services.web import pages
@@ -62,7 +69,9 @@ _ROUTERS = (
     answers.router,
     snapshots.router,
     spaces.router,
+    own_keys.router,
     users.router,
+    login.router,
     groups.router,
     api_keys.router,
     access.router,
@@ -78,11 +87,15 @@ _ROUTERS = (
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application on these settings (default: what `load_settings` finds). Connects to nothing until it is used."""
+    """The application on these settings (default: what `load_settings` finds). Connects to nothing until it is used.
+
+    Raises `LookupError` if a route and the table of rights do not match.
+    """
     settings = settings or load_settings()
     platform = Platform(settings)
     warm_up = WarmUp(platform)
     evaluation_runner = EvaluationRunner(platform)
+    watch = Watch(platform)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -93,6 +106,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         evaluation_runner.stop()
         warm_up.stop()
+        watch.close()
         platform.close()
 
     app = Api(
@@ -107,8 +121,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.platform = platform
     app.state.warm_up = warm_up
+    app.state.watch = watch
+    app.state.login = PasswordLogin(platform, watch)
     for router in _ROUTERS:
         app.include_router(router)
+    require_complete(app.routes, authenticated)
     errors.install(app)
     app.add_middleware(
         BodyLimit,
@@ -119,4 +136,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(AuditEdge, refusals_per_minute=settings.audit.refusals_per_minute)
     app.add_middleware(RequestEdge)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.server.trusted_proxies))
     return app

@@ -1,4 +1,4 @@
-"""What routes ask for: the platform, the caller, an administrator, this request's trace id.
+"""What routes ask for: the platform, the caller with the right that its route needs, this request's trace id.
 
 Every `services/api/routes/*.py` exposes `router: APIRouter` with full paths (`/v1/…`); `services.api.app` mounts them.
 """
@@ -10,12 +10,14 @@ from fastapi.security import HTTPBearer
 
 from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
-from kbcore.errors import Forbidden
 from services.api.audited import SeenRequest
-from services.auth.authenticate import authenticate
+from services.api.rights import require, right_of
+from services.auth.authenticate import ON_BEHALF_OF, Sent, authenticate
+from services.auth.login import PasswordLogin
+from services.auth.watch import Watch
 
 _BEARER = HTTPBearer(
-    auto_error=False, scheme_name="API key", bearerFormat="zk_…", description="`Authorization: Bearer zk_…`"
+    auto_error=False, scheme_name="API key", bearerFormat="zk_…", description="`Authorization: Bearer zk_…` or `zs_…`"
 )
 
 
@@ -36,35 +38,44 @@ TraceIdDep = Annotated[str, Depends(_trace_id)]
 """The id in this response's `X-Trace-Id`: 32 hex digits."""
 
 
-def _caller(request: Request, platform: PlatformDep, _documented: Annotated[object, Security(_BEARER)]) -> Caller:
-    caller = authenticate(platform.database, request.headers.get("authorization"))
+def _login(request: Request) -> PasswordLogin:
+    login = request.app.state.login
+    assert isinstance(login, PasswordLogin)
+    return login
+
+
+LoginDep = Annotated[PasswordLogin, Depends(_login)]
+"""Logging in with a password."""
+
+
+def _address(request: Request) -> str | None:
+    """Of the client, as far as the proxies between are trusted (`services.api.app`); None on a unix socket."""
+    return (request.client.host or None) if request.client else None
+
+
+AddressDep = Annotated[str | None, Depends(_address)]
+"""The client's address."""
+
+
+def authenticated(
+    request: Request, platform: PlatformDep, address: AddressDep, _documented: Annotated[object, Security(_BEARER)]
+) -> Caller:
+    """The caller, if it has the right that the matched route needs: see `services.api.rights`.
+
+    Raises what `authenticate` raises, then `Forbidden` (also `scope_missing`).
+    """
+    watch = request.app.state.watch
+    assert isinstance(watch, Watch)
+    sent = Sent(request.headers.get("authorization"), tuple(request.headers.getlist(ON_BEHALF_OF)), address)
+    caller = authenticate(platform, watch, sent)
     request.state.user_id = caller.user_id
-    request.state.caller = caller
+    request.state.caller = caller  # for the audit log, also of what is refused now
+    require(right_of(request.method, request.scope["route"].path), caller)
     return caller
 
 
-CallerDep = Annotated[Caller, Depends(_caller)]
-"""The authenticated caller; without one 401, without SQL 503 `acl_unavailable`."""
-
-
-def _admin(caller: CallerDep) -> Caller:
-    if not caller.is_admin:
-        raise Forbidden("Only administrators may do this.")
-    return caller
-
-
-AdminDep = Annotated[Caller, Depends(_admin)]
-"""The authenticated caller, who is an administrator; 403 otherwise."""
-
-
-def _auditor(caller: CallerDep) -> Caller:
-    if not caller.is_trusted:
-        raise Forbidden("Only auditors and administrators may do this.")
-    return caller
-
-
-AuditorDep = Annotated[Caller, Depends(_auditor)]
-"""The authenticated caller, who is an auditor or an administrator; 403 otherwise."""
+CallerDep = Annotated[Caller, Depends(authenticated)]
+"""The authenticated caller, who may call this route: else 401 or 403; without SQL 503 `acl_unavailable`."""
 
 
 def _seen(request: Request) -> SeenRequest:

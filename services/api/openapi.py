@@ -10,10 +10,11 @@ from services.api.schemas.problem import MEANING, FieldError, Problem
 DESCRIPTION = """
 Zhiku (知库) answers questions from an organisation's own documents, cited, versioned, and filtered by permission.
 
-Send `Authorization: Bearer zk_…`. Errors are `application/problem+json` (RFC 9457) with a stable `code`, except on the
-OpenAI-compatible routes and on `/retrieval`, which answer in those APIs' own shapes. A thing that you may not see is
-404, exactly like a thing that does not exist. Every response carries `X-Trace-Id`. Writes accept `Idempotency-Key`.
-Times are RFC 3339, UTC. Sizes are bytes.
+Send `Authorization: Bearer zk_…` (an API key) or `zs_…` (a session of `POST /v1/login`). A service account whose key
+acts for people names one in `Zhiku-On-Behalf-Of`. Errors are `application/problem+json` (RFC 9457) with a stable
+`code`, except on the OpenAI-compatible routes and on `/retrieval`, which answer in those APIs' own shapes. A thing that
+you may not see is 404, exactly like a thing that does not exist. Every response carries `X-Trace-Id`. Writes accept
+`Idempotency-Key`. Times are RFC 3339, UTC. Sizes are bytes.
 """
 
 
@@ -42,6 +43,8 @@ def _complete(operation: dict[str, Any]) -> None:
         for status in (400, 413, 415):
             responses.setdefault(str(status), {**responses["422"], "description": MEANING[status]})
     if not operation.get("security"):
-        responses.pop("401", None)
+        for status in (401, 403, 429):  # nobody is asked for; a route that answers it nevertheless says why
+            if responses.get(str(status), {}).get("description") == MEANING[status]:
+                del responses[str(status)]
     if not body and not operation.get("parameters"):
         responses.pop("422", None)

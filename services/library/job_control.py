@@ -12,7 +12,7 @@ from services.library.access import editable_document
 
 def visible_job(connection: Connection, caller: Caller, job_id: str) -> Job:
     """One job that the caller may see. Raises `NotFound("job")`."""
-    job = get_visible(connection, caller.user_id, job_id)
+    job = get_visible(connection, caller, job_id)
     if job is None:
         raise NotFound("job")
     return job

@@ -28,7 +28,7 @@ def taken_space(connection: Connection, caller: Caller, space: str | None) -> st
 
 def visible_snapshot(connection: Connection, caller: Caller, name: str) -> Snapshot:
     """The snapshot, if the caller sees it. Raises `NotFound("snapshot")`."""
-    found = snapshots.find(connection, caller.user_id, name)
+    found = snapshots.find(connection, caller, name)
     if found is None:
         raise NotFound("snapshot")
     return found

@@ -25,9 +25,7 @@ def stand(platform: Platform, caller: Caller, words: Words, request: SearchReque
     """
     ids = {term_id(word) for each in words.values() for word in each}
     with platform.database.statement() as connection:
-        return take_standpoint(
-            connection, caller.user_id, request.narrowing, sorted(ids), request.as_of, request.generation_id
-        )
+        return take_standpoint(connection, caller, request.narrowing, sorted(ids), request.as_of, request.generation_id)
 
 
 def embed(platform: Platform, standpoint: Standpoint, request: SearchRequest) -> Vector | None:

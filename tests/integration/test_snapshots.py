@@ -1,9 +1,12 @@
 """Snapshots: a name for the epoch that readers see now, of a space or of everything."""
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 
 from kbcore.metadata import snapshots
+from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.tables import epoch
 from tests.api_server import Api
 
@@ -57,9 +60,11 @@ def test_who_loses_the_space_loses_its_snapshots(api: Api, hr: str) -> None:
     assert names() == ["all"]
     assert wang.get("/v1/snapshots/one").status_code == 404
     with api.database.begin() as connection:
-        assert snapshots.find(connection, wang_id, "one") is None
-        assert snapshots.find(connection, wang_id, "all") is not None
-        assert snapshots.find(connection, "nobody", "all") is None
+        asking = resolve_caller(connection, wang_id)
+        assert asking is not None
+        assert snapshots.find(connection, asking, "one") is None
+        assert snapshots.find(connection, asking, "all") is not None
+        assert snapshots.find(connection, replace(asking, user_id="nobody"), "all") is None
 
 
 def test_a_reader_of_a_single_document_sees_the_snapshot_and_may_not_forget_it(api: Api, hr: str) -> None:

@@ -1,4 +1,4 @@
-"""One space, six kinds of caller, and a fresh thing to act on for every call."""
+"""One space, seven kinds of caller, and a fresh thing to act on for every call."""
 
 from dataclasses import dataclass, field
 
@@ -8,6 +8,7 @@ from kbcore.domain.chunk import ElementKind, Span, StoredText
 from kbcore.domain.document import Classification, VersionState
 from kbcore.domain.ids import new_id
 from kbcore.domain.job import JobState
+from kbcore.domain.principal import Scope, UserKind
 from kbcore.errors import ItemFailed
 from kbcore.metadata import conversations, documents, groups, jobs, policies, snapshots, spaces, users, versions
 from kbcore.metadata import generations as index_generations
@@ -16,13 +17,14 @@ from kbcore.metadata.generations import GenerationState, NewGeneration
 from kbcore.metadata.tables import generations
 from kbcore.permissions.policy import Grant, Policy, Role
 from services.auth.api_keys import issue_key
+from services.auth.authenticate import ON_BEHALF_OF
 from services.library import upload
 from services.library.erase import order_erasure
 from services.library.upload import StoredFile, Upload
 from tests.api_server import Api
 
-ROLES = ("nobody", "outsider", "reader", "editor", "manager", "admin")
-"""Without a key; a user without a role; three roles in the space; an administrator without a role in it."""
+ROLES = ("nobody", "outsider", "reader", "editor", "manager", "auditor", "admin")
+"""Without a key; a user without a role; three roles in the space; an auditor and an administrator without one."""
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Scene:
                     email=None,
                     clearance=Classification.INTERNAL,
                     is_admin=role == "admin",
+                    is_auditor=role == "auditor",
                 )
                 scene.user_ids[role] = user.id
                 scene.clients[role] = api.client(issue_key(connection, user_id=user.id, name=role).token)
@@ -124,6 +127,39 @@ class Scene:
         user_id = self.user()
         with self.api.database.begin() as connection:
             return issue_key(connection, user_id=user_id, name="k").key.id
+
+    def key_of(self, role: str) -> str:
+        """A fresh key of this person."""
+        with self.api.database.begin() as connection:
+            return issue_key(connection, user_id=self.user_ids[role], name="k").key.id
+
+    def client_with(self, role: str, scopes: frozenset[Scope]) -> httpx.Client:
+        """A client with a key of this person that may be used for these."""
+        name = f"{role} {' '.join(sorted(scopes))}"
+        if name not in self.clients:
+            with self.api.database.begin() as connection:
+                issued = issue_key(connection, user_id=self.user_ids[role], name="k", scopes=scopes)
+            self.clients[name] = self.api.client(issued.token)
+        return self.clients[name]
+
+    def acting_for(self, role: str) -> httpx.Client:
+        """A client of a service account that acts for this person."""
+        name = f"for {role}"
+        if name not in self.clients:
+            with self.api.database.begin() as connection:
+                app = users.create_user(
+                    connection,
+                    name=f"app-{new_id()}",
+                    display_name="app",
+                    email=None,
+                    clearance=Classification.PUBLIC,
+                    is_admin=True,
+                    kind=UserKind.SERVICE,
+                )
+                issued = issue_key(connection, user_id=app.id, name="k", acts_for=True)
+            self.clients[name] = self.api.client(issued.token)
+            self.clients[name].headers[ON_BEHALF_OF] = self.user_ids[role]
+        return self.clients[name]
 
     def with_own_policy(self) -> str:
         """A document whose own policy shuts out everyone who has a role in its space."""

@@ -11,10 +11,11 @@ import pytest
 from kbcore.domain.ids import new_id
 from kbcore.settings import load_settings
 from services.api.app import create_app
+from services.api.rights import RIGHTS, Who
 from tests.api_server import serving
 from tests.security.test_routes_roles import ROWS
 
-PUBLIC = {"GET /metrics", "GET /healthz", "GET /readyz", "GET /openapi.json", "GET /", "GET /assets/{name}"}
+PUBLIC = {route for route, right in RIGHTS.items() if right.who is Who.PUBLIC}
 KEY = f"zk_{new_id().replace('-', '')}_{'a' * 43}"
 
 

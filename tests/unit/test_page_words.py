@@ -61,6 +61,7 @@ def test_words_of_families_are_complete() -> None:
             *(f"index_{state}" for state in GenerationState),
             *(f"diff_{kind}" for kind in ("added", "removed", "changed", "moved", "unchanged")),
             *(f"stale_{status}" for status in ("replaced", "retracted", "erased")),
+            *(f"scope_{scope}" for scope in ("search", "ask", "read", "write", "all")),
             *(f"refused_{why}" for why in ("leak", "too_few_questions", "below_min_ndcg", "drop")),
             *(f"gate_{verdict}" for verdict in ("pending", "passed", "refused")),
         ]

@@ -104,3 +104,11 @@ def test_every_key_of_the_tree_stands_in_the_default_file() -> None:
 def test_variable_names() -> None:
     assert variable_name(("server", "port")) == "ZHIKU_PORT"
     assert variable_name(("server", "max_body_bytes")) == "ZHIKU_SERVER__MAX_BODY_BYTES"
+
+
+def test_proxies_are_addresses_and_networks() -> None:
+    given = {"ZHIKU_SERVER__TRUSTED_PROXIES": "10.0.0.0/8, 2001:db8::1"}
+    assert load_settings(given).server.trusted_proxies == ("10.0.0.0/8", "2001:db8::1")
+    for wrong in ("proxy.local", "10.0.0.1/8", "*"):
+        with pytest.raises(ConfigurationError, match=r"server\.trusted_proxies"):
+            load_settings({"ZHIKU_SERVER__TRUSTED_PROXIES": wrong})

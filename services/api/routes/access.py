@@ -12,7 +12,7 @@ from kbcore.metadata import documents, users
 from kbcore.metadata.access_history import ever_a_user, guards_at
 from kbcore.metadata.policies import names_of_principals
 from kbcore.permissions.explain import explain
-from services.api.dependencies import AdminDep, AuditorDep, PlatformDep
+from services.api.dependencies import CallerDep, PlatformDep
 from services.api.schemas.access import ExplanationShown, PreviewBody, PreviewShown
 from services.api.schemas.names import Moment
 from services.api.schemas.problem import problems
@@ -28,7 +28,7 @@ def explain_access(
     user: Annotated[str, Query(description="Name or id; of somebody who was removed: the id.")],
     document: Annotated[str, Query(description="The document's id; deleted ones, too.")],
     platform: PlatformDep,
-    caller: AuditorDep,
+    caller: CallerDep,
     at: Annotated[
         Moment | None,
         Query(
@@ -52,7 +52,7 @@ def explain_access(
 
 
 @router.post("/preview", summary="Who would gain and who would lose by a policy", responses=problems(403, 404))
-def preview_access(body: PreviewBody, platform: PlatformDep, caller: AdminDep) -> PreviewShown:
+def preview_access(body: PreviewBody, platform: PlatformDep, caller: CallerDep) -> PreviewShown:
     """Changes nothing. Counts those who could read before and could not after, or the other way round."""
     with platform.database.begin() as connection:
         if body.space is not None:

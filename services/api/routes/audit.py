@@ -11,7 +11,7 @@ from kbcore.metadata import audit_pages
 from kbcore.metadata.audit_check import Check, Verdict
 from kbcore.metadata.audit_export import export_head, trusted_end
 from kbcore.metadata.audit_pages import AuditFilter
-from services.api.dependencies import AuditorDep, PlatformDep, SeenDep
+from services.api.dependencies import CallerDep, PlatformDep, SeenDep
 from services.api.paging import PageDep
 from services.api.schemas.audit import AuditEventShown, AuditVerdict, VerifyBody
 from services.api.schemas.names import Moment, Text
@@ -27,7 +27,7 @@ _VERIFY_LOCK = 0x5A484156  # "ZHAV": one verification at a time
 def list_events(
     page: PageDep,
     platform: PlatformDep,
-    _caller: AuditorDep,
+    _caller: CallerDep,
     actor: Annotated[Text | None, Query(description="What this user did, or others for it: name or id.")] = None,
     document: Annotated[Text | None, Query(description="What was done with this document.")] = None,
     kind: Annotated[Text | None, Query(description="`policy.changed`, or all of `policy`.")] = None,
@@ -47,7 +47,7 @@ def list_events(
 
 
 @router.post("/verify", summary="Verify the audit log", responses=problems(403, 409))
-def verify(platform: PlatformDep, caller: AuditorDep, seen: SeenDep, body: VerifyBody | None = None) -> AuditVerdict:
+def verify(platform: PlatformDep, caller: CallerDep, seen: SeenDep, body: VerifyBody | None = None) -> AuditVerdict:
     """Every record's MAC, place and time, the head, and every exported head. For auditors and administrators.
 
     A chain that is right has its head exported afterwards. Takes about half a minute for a million records.

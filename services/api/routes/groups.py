@@ -8,7 +8,7 @@ from kbcore.audit.events import AuditEvent
 from kbcore.errors import Unprocessable
 from kbcore.metadata import groups
 from kbcore.metadata.policies import names_of_principals
-from services.api.dependencies import AdminDep, PlatformDep
+from services.api.dependencies import CallerDep, PlatformDep
 from services.api.paging import PageDep, single_page
 from services.api.schemas.page import Page
 from services.api.schemas.people import GroupChange, GroupShown, MemberShown, NewGroup, NewMembers
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/groups", tags=["people"])
 
 
 @router.post("", summary="Add a group", status_code=201, response_model=GroupShown, responses=problems(403, 409))
-def add_group(body: NewGroup, write: WriteDep, _admin: AdminDep) -> Response:
+def add_group(body: NewGroup, write: WriteDep) -> Response:
     """Empty at first. Administrators only."""
     return write.perform(
         lambda connection: Done(
@@ -32,22 +32,22 @@ def add_group(body: NewGroup, write: WriteDep, _admin: AdminDep) -> Response:
 
 
 @router.get("", summary="List groups", responses=problems(400, 403))
-def list_groups(page: PageDep, platform: PlatformDep, _admin: AdminDep) -> Page[GroupShown]:
-    """Oldest first. Administrators only."""
+def list_groups(page: PageDep, platform: PlatformDep) -> Page[GroupShown]:
+    """Oldest first. Administrators and auditors only."""
     with platform.database.begin() as connection:
         rows = groups.list_groups(connection, after=page.after, limit=page.fetch)
     return page.page(rows, lambda group: group.id, GroupShown.of)
 
 
 @router.get("/{group}", summary="Read a group", responses=problems(403, 404))
-def read_group(group: str, platform: PlatformDep, _admin: AdminDep) -> GroupShown:
-    """By id or name. Administrators only."""
+def read_group(group: str, platform: PlatformDep, _caller: CallerDep) -> GroupShown:
+    """By id or name. Administrators and auditors only."""
     with platform.database.begin() as connection:
         return GroupShown.of(groups.get_group(connection, group))
 
 
 @router.patch("/{group}", summary="Change a group", response_model=GroupShown, responses=problems(403, 404, 409))
-def change_group(group: str, body: GroupChange, write: WriteDep, _admin: AdminDep) -> Response:
+def change_group(group: str, body: GroupChange, write: WriteDep) -> Response:
     """Name and title; policies keep naming the same group. Administrators only."""
     return write.perform(
         lambda connection: Done(
@@ -62,7 +62,7 @@ def change_group(group: str, body: GroupChange, write: WriteDep, _admin: AdminDe
 
 
 @router.delete("/{group}", summary="Remove a group", status_code=204, responses=problems(403, 404, 409))
-def remove_group(group: str, write: WriteDep, _admin: AdminDep) -> Response:
+def remove_group(group: str, write: WriteDep) -> Response:
     """Only one that no policy names: a policy that denies it would silently let its members in. Administrators only."""
 
     def work(connection: Connection) -> Done:
@@ -76,14 +76,14 @@ def remove_group(group: str, write: WriteDep, _admin: AdminDep) -> Response:
 
 
 @router.get("/{group}/members", summary="List a group's members", responses=problems(403, 404))
-def list_members(group: str, platform: PlatformDep, _admin: AdminDep) -> Page[MemberShown]:
-    """Direct members: users and groups. Administrators only."""
+def list_members(group: str, platform: PlatformDep, _caller: CallerDep) -> Page[MemberShown]:
+    """Direct members: users and groups. Administrators and auditors only."""
     with platform.database.begin() as connection:
         return _members(connection, groups.get_group(connection, group).id)
 
 
 @router.post("/{group}/members", summary="Add members", response_model=Page[MemberShown], responses=problems(403, 404))
-def add_members(group: str, body: NewMembers, write: WriteDep, _admin: AdminDep) -> Response:
+def add_members(group: str, body: NewMembers, write: WriteDep) -> Response:
     """Acts at once. A group cannot contain itself, directly or through others. Administrators only."""
 
     def work(connection: Connection) -> Done:
@@ -99,7 +99,7 @@ def add_members(group: str, body: NewMembers, write: WriteDep, _admin: AdminDep)
 
 
 @router.delete("/{group}/members/{member}", summary="Remove a member", status_code=204, responses=problems(403, 404))
-def remove_member(group: str, member: str, write: WriteDep, _admin: AdminDep) -> Response:
+def remove_member(group: str, member: str, write: WriteDep) -> Response:
     """`member` is `user:NAME-or-ID` or `group:NAME-or-ID`. Acts at once. Administrators only."""
 
     def work(connection: Connection) -> Done:

@@ -1,19 +1,23 @@
-"""`/healthz`, `/readyz`, `/metrics`: for supervisors and monitoring, without a key; they say nothing about content."""
+"""`/healthz` and `/readyz`, without a key, and `/metrics`: for supervisors and monitoring; no word about content."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
+import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
-from kbcore.errors import AclUnavailable, ZhikuError
+from kbcore.errors import ZhikuError
 from kbcore.metadata.stock import measure
 from kbcore.observability.metrics import exposition
-from services.api.dependencies import PlatformDep
+from services.api.dependencies import CallerDep, PlatformDep
+from services.api.schemas.problem import problems
 
 router = APIRouter(tags=["operations"])
+
+_NOT_OK = "It does not answer, or refuses; the server's log says why."
+_log = structlog.get_logger(__name__)
 
 
 class Alive(BaseModel):
@@ -27,7 +31,7 @@ class Dependency(BaseModel):
 
     name: str
     ok: bool
-    detail: str = Field(description="What is wrong; empty if nothing is.")
+    detail: str = Field(description="Where to look if it is not; empty if it is.")
 
 
 class Readiness(BaseModel):
@@ -62,10 +66,10 @@ def readyz(request: Request, platform: PlatformDep) -> JSONResponse:
     return JSONResponse(body.model_dump(), 200 if ready else 503)
 
 
-@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
-def metrics(platform: PlatformDep) -> Response:
-    """Names and numbers; those of stock stay as they were while SQL does not answer."""
-    with suppress(AclUnavailable), platform.database.begin() as connection:
+@router.get("/metrics", summary="Prometheus metrics", response_class=Response, responses=problems(403))
+def metrics(platform: PlatformDep, _caller: CallerDep) -> Response:
+    """Names and numbers. For administrators, auditors, and keys with the scope `metrics`."""
+    with platform.database.begin() as connection:
         measure(connection)
     return Response(exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -74,5 +78,6 @@ def _check(name: str, ping: Callable[[], None]) -> Dependency:
     try:
         ping()
     except ZhikuError as error:
-        return Dependency(name=name, ok=False, detail=error.detail)
+        _log.warning("not ready", dependency=name, detail=error.detail)
+        return Dependency(name=name, ok=False, detail=_NOT_OK)  # anybody may ask: addresses and settings are not said
     return Dependency(name=name, ok=True, detail="")

@@ -13,7 +13,7 @@ from kbcore.domain.principal import Caller
 from kbcore.errors import Conflict
 from kbcore.metadata import generations, jobs, publications
 from services.api.audited import SeenRequest
-from services.api.dependencies import AdminDep, PlatformDep, SeenDep
+from services.api.dependencies import CallerDep, PlatformDep, SeenDep
 from services.api.paging import single_page
 from services.api.schemas.indexes import IndexJob, IndexShown, ReindexAccepted, ReindexBody
 from services.api.schemas.page import Page
@@ -48,7 +48,7 @@ _LATER: dict[int | str, dict[str, object]] = {
     response_model=ReindexAccepted,
     responses=problems(403, 404, 409),
 )
-def reindex(body: ReindexBody, write: WriteDep, platform: PlatformDep, caller: AdminDep) -> Response:
+def reindex(body: ReindexBody, write: WriteDep, platform: PlatformDep, caller: CallerDep) -> Response:
     """From the stored text. Searches go on with the live one until this one is promoted.
 
     With `reparse` the documents' bytes are read again by jobs of their own; what they publish comes into both indexes.
@@ -76,7 +76,7 @@ def reindex(body: ReindexBody, write: WriteDep, platform: PlatformDep, caller: A
     response_model=IndexShown,
     responses={**_LATER, **problems(403, 404, 409)},
 )
-async def promote(index_id: int, platform: PlatformDep, caller: AdminDep, seen: SeenDep, wait: WaitDep) -> Response:
+async def promote(index_id: int, platform: PlatformDep, caller: CallerDep, seen: SeenDep, wait: WaitDep) -> Response:
     """Between two publications; no search sees both. The one before is kept and follows, until it is dropped."""
 
     def order(connection: Connection) -> tuple[int, str | None]:
@@ -91,13 +91,13 @@ async def promote(index_id: int, platform: PlatformDep, caller: AdminDep, seen: 
     response_model=IndexShown,
     responses={**_LATER, **problems(403, 404, 409)},
 )
-async def rollback(index_id: int, platform: PlatformDep, caller: AdminDep, seen: SeenDep, wait: WaitDep) -> Response:
+async def rollback(index_id: int, platform: PlatformDep, caller: CallerDep, seen: SeenDep, wait: WaitDep) -> Response:
     """From this live index to the one that it replaced, which holds everything that was published since."""
     return await _switch(platform, caller, seen, lambda connection: order_rollback(connection, caller, index_id), wait)
 
 
 @router.get("/v1/indexes", summary="List indexes", responses=problems(403))
-def list_indexes(platform: PlatformDep, _caller: AdminDep) -> Page[IndexShown]:
+def list_indexes(platform: PlatformDep, _caller: CallerDep) -> Page[IndexShown]:
     """Newest first, dropped ones included."""
     with platform.database.snapshot() as connection:
         shown = [_shown(connection, generation.id) for generation in generations.list_of(connection)]
@@ -105,7 +105,7 @@ def list_indexes(platform: PlatformDep, _caller: AdminDep) -> Page[IndexShown]:
 
 
 @router.get("/v1/indexes/{index_id}", summary="Read an index", responses=problems(403, 404))
-def read_index(index_id: int, platform: PlatformDep, _caller: AdminDep) -> IndexShown:
+def read_index(index_id: int, platform: PlatformDep, _caller: CallerDep) -> IndexShown:
     """What it was built with, how far it is."""
     with platform.database.snapshot() as connection:
         return _shown(connection, index_id)
@@ -118,7 +118,7 @@ def read_index(index_id: int, platform: PlatformDep, _caller: AdminDep) -> Index
     response_model=IndexJob,
     responses=problems(403, 404, 409),
 )
-def drop_index(index_id: int, write: WriteDep, caller: AdminDep) -> Response:
+def drop_index(index_id: int, write: WriteDep, caller: CallerDep) -> Response:
     """Not the live one. There is no way back to it then."""
 
     def work(connection: Connection) -> Done:
@@ -135,7 +135,7 @@ def drop_index(index_id: int, write: WriteDep, caller: AdminDep) -> Response:
     response_model=IndexJob,
     responses=problems(403, 404),
 )
-def reconcile_index(index_id: int, write: WriteDep, caller: AdminDep) -> Response:
+def reconcile_index(index_id: int, write: WriteDep, caller: CallerDep) -> Response:
     """Writes what is missing or wrong in Milvus, removes what does not belong; rebuilds a collection that is gone."""
 
     def work(connection: Connection) -> Done:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -46,7 +47,7 @@ def list_all(
     Administrators see all, but no error's words about a document that they may not read.
     """
     with platform.database.begin() as connection:
-        rows = list_visible(connection, caller.user_id, state=state, after=page.after, limit=page.fetch)
+        rows = list_visible(connection, caller, state=state, after=page.after, limit=page.fetch)
     seen.shows(_quoted(rows[: page.limit]))
     return page.page(rows, lambda job: job.id, JobShown.of)
 
@@ -131,4 +132,5 @@ def _read_again(platform: Platform, caller: Caller, job_id: str) -> JobShown:
         present = resolve_caller(connection, caller.user_id)
         if present is None:
             raise NotFound("job")
+        present = replace(present, is_admin=present.is_admin and caller.is_admin)  # not by acting for an administrator
         return JobShown.of(visible_job(connection, present, job_id))

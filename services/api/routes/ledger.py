@@ -40,11 +40,11 @@ def read_ledger(
     """Sums and items of what you may read; an administrator's sums count everything, erased documents included."""
     with platform.database.snapshot() as connection:  # what was received and what became of it, at one moment
         space_id = None if space is None else named_space(connection, caller, space).id
-        received = ledger.received(connection, caller.user_id, space_id=space_id, source=source)
-        ended = ledger.sums(connection, caller.user_id, space_id=space_id, source=source)
+        received = ledger.received(connection, caller, space_id=space_id, source=source)
+        ended = ledger.sums(connection, caller, space_id=space_id, source=source)
         items = ledger.items(
             connection,
-            caller.user_id,
+            caller,
             space_id=space_id,
             source=source,
             outcome=outcome,

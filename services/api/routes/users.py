@@ -5,9 +5,10 @@ from fastapi.responses import Response
 from sqlalchemy import Connection
 
 from kbcore.domain.document import Classification
+from kbcore.domain.principal import UserKind
 from kbcore.metadata import users
 from kbcore.metadata.policies import names_of_principals
-from services.api.dependencies import AdminDep, CallerDep, PlatformDep
+from services.api.dependencies import CallerDep, PlatformDep
 from services.api.paging import PageDep
 from services.api.schemas.page import Page
 from services.api.schemas.people import Me, NewUser, UserChange, UserShown
@@ -20,16 +21,19 @@ router = APIRouter(prefix="/v1/users", tags=["people"])
 
 @router.get("/me", summary="Who I am", responses=problems())
 def read_me(caller: CallerDep, platform: PlatformDep) -> Me:
-    """The caller, its clearance and its groups."""
+    """The caller, its clearance and its groups; with `Zhiku-On-Behalf-Of`, whom it acts for."""
     with platform.database.begin() as connection:
         user = users.get_user(connection, caller.user_id)
         shown = names_of_principals(connection, caller.principals)
     groups = sorted(name.removeprefix("group:") for name in shown.values() if name.startswith("group:"))
-    return Me(**UserShown.of(user).model_dump(), groups=groups)
+    shown_user = UserShown.of(user).model_dump()
+    may = {"is_admin": caller.is_admin, "is_auditor": caller.is_auditor}
+    scopes = None if caller.scopes is None else sorted(caller.scopes)
+    return Me(**{**shown_user, **may}, groups=groups, scopes=scopes, acting=caller.acting_id)
 
 
 @router.post("", summary="Add a user", status_code=201, response_model=UserShown, responses=problems(403, 409))
-def add_user(body: NewUser, write: WriteDep, _admin: AdminDep) -> Response:
+def add_user(body: NewUser, write: WriteDep) -> Response:
     """Administrators only."""
 
     def work(connection: Connection) -> Done:
@@ -40,6 +44,8 @@ def add_user(body: NewUser, write: WriteDep, _admin: AdminDep) -> Response:
             email=body.email,
             clearance=Classification.of(body.clearance),
             is_admin=body.is_admin,
+            is_auditor=body.is_auditor,
+            kind=UserKind(body.kind),
         )
         return Done(UserShown.of(user), status=201, events=user_changed(write.caller, None, user))
 
@@ -47,22 +53,22 @@ def add_user(body: NewUser, write: WriteDep, _admin: AdminDep) -> Response:
 
 
 @router.get("", summary="List users", responses=problems(400, 403))
-def list_users(page: PageDep, platform: PlatformDep, _admin: AdminDep) -> Page[UserShown]:
-    """Oldest first. Administrators only."""
+def list_users(page: PageDep, platform: PlatformDep) -> Page[UserShown]:
+    """Oldest first. Administrators and auditors only."""
     with platform.database.begin() as connection:
         rows = users.list_users(connection, after=page.after, limit=page.fetch)
     return page.page(rows, lambda user: user.id, UserShown.of)
 
 
 @router.get("/{user}", summary="Read a user", responses=problems(403, 404))
-def read_user(user: str, platform: PlatformDep, _admin: AdminDep) -> UserShown:
-    """By id or name. Administrators only."""
+def read_user(user: str, platform: PlatformDep, _caller: CallerDep) -> UserShown:
+    """By id or name. Administrators and auditors only."""
     with platform.database.begin() as connection:
         return UserShown.of(users.get_user(connection, user))
 
 
 @router.patch("/{user}", summary="Change a user", response_model=UserShown, responses=problems(403, 404, 409))
-def change_user(user: str, body: UserChange, write: WriteDep, _admin: AdminDep) -> Response:
+def change_user(user: str, body: UserChange, write: WriteDep) -> Response:
     """Acts at once: a lower clearance or `active: false` counts for the next request. Administrators only."""
 
     def work(connection: Connection) -> Done:
@@ -74,7 +80,7 @@ def change_user(user: str, body: UserChange, write: WriteDep, _admin: AdminDep) 
 
 
 @router.delete("/{user}", summary="Remove a user", status_code=204, responses=problems(403, 404, 409))
-def remove_user(user: str, write: WriteDep, _admin: AdminDep) -> Response:
+def remove_user(user: str, write: WriteDep) -> Response:
     """With its keys, memberships, grants and conversations; its documents stay. Administrators only."""
 
     def work(connection: Connection) -> Done:

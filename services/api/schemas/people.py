@@ -1,12 +1,12 @@
 """Users, groups and API keys on the wire."""
 
 from datetime import datetime
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from kbcore.domain.document import Classification
-from kbcore.domain.principal import ApiKey, Group, User
+from kbcore.domain.principal import ApiKey, Group, Scope, User
 from services.api.schemas.names import Level, Line, Moment, Name, Text
 
 _STRICT = ConfigDict(extra="forbid")
@@ -22,6 +22,10 @@ class NewUser(BaseModel):
     email: Line | None = None
     clearance: Level = Field(default="internal", description="The highest classification that this user may read.")
     is_admin: bool = Field(default=False, description="May manage people, keys, spaces and policies.")
+    is_auditor: bool = Field(default=False, description="May read the audit log, traces and who may read what.")
+    kind: Literal["person", "service"] = Field(
+        default="person", description="`service`: an account of an app, with keys and no password. It stays what it is."
+    )
 
 
 class UserChange(BaseModel):
@@ -34,7 +38,8 @@ class UserChange(BaseModel):
     email: Line | None = None
     clearance: Level = "internal"
     is_admin: bool = False
-    active: bool = Field(default=True, description="False: every key of this user stops working at once.")
+    is_auditor: bool = False
+    active: bool = Field(default=True, description="False: every key and session of this user stops working at once.")
 
     def columns(self) -> dict[str, object]:
         """The fields that were sent, as columns."""
@@ -53,7 +58,9 @@ class UserShown(BaseModel):
     email: str | None
     clearance: Level
     is_admin: bool
+    is_auditor: bool
     active: bool
+    kind: Literal["person", "service"]
     created_at: datetime
 
     @classmethod
@@ -68,6 +75,8 @@ class Me(UserShown):
     groups: list[str] = Field(
         description="Names of all groups that the caller is in, directly or through other groups."
     )
+    scopes: list[Scope] | None = Field(description="What the key may be used for; null = all that its user may do.")
+    acting: str | None = Field(description="Id of the service account that acts for this user; null = it is itself.")
 
 
 class NewGroup(BaseModel):
@@ -122,23 +131,36 @@ class MemberShown(BaseModel):
     principal: str = Field(description="The same by id: `user:ID` or `group:ID`.")
 
 
-class NewApiKey(BaseModel):
-    """A key to make. It may do whatever its user may."""
+class NewOwnKey(BaseModel):
+    """A key to make for oneself."""
 
     model_config = _STRICT
 
-    user: Text = Field(description="Whose key: name or id.")
     name: Line = Field(description="What it is for.")
+    scopes: frozenset[Scope] | None = Field(
+        default=None, description="What it may be used for; null = all that its user may do, now and later."
+    )
     expires_at: Moment | None = Field(default=None, description="When it stops working; null = when revoked.")
 
 
+class NewApiKey(NewOwnKey):
+    """A key to make. It may do whatever its user may, within its scopes."""
+
+    user: Text = Field(description="Whose key: name or id.")
+    acts_for: bool = Field(
+        default=False,
+        description="May act for people, with their rights and no more (`Zhiku-On-Behalf-Of`): service accounts only.",
+    )
+
+
 class ApiKeyChange(BaseModel):
-    """What to change about a key; absent fields stay."""
+    """What to change about a key; absent fields stay. It can be made to do less or to end sooner, never more."""
 
     model_config = _STRICT
 
     name: Line = ""
-    expires_at: Moment | None = None
+    scopes: frozenset[Scope] | None = Field(default=None, description="Only some of those that it has.")
+    expires_at: Moment | None = Field(default=None, description="Only sooner.")
 
 
 class ApiKeyShown(BaseModel):
@@ -147,6 +169,9 @@ class ApiKeyShown(BaseModel):
     id: str
     name: str
     user_id: str
+    kind: Literal["key", "session"] = Field(description="`session`: made by logging in.")
+    scopes: list[Scope] | None = Field(description="What it may be used for; null = all that its user may do.")
+    acts_for: bool = Field(description="May act for people, with their rights.")
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -155,7 +180,7 @@ class ApiKeyShown(BaseModel):
     @classmethod
     def of(cls, key: ApiKey) -> Self:
         """From the domain."""
-        return cls.model_validate(_fields(key))
+        return cls.model_validate({**_fields(key), "scopes": None if key.scopes is None else sorted(key.scopes)})
 
 
 class ApiKeyIssued(ApiKeyShown):

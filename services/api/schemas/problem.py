@@ -42,26 +42,29 @@ class Problem(BaseModel):
 MEANING = {
     400: "The request cannot be used as sent.",
     401: "No API key, or one that is not valid.",
-    403: "Visible, but this caller may not do this.",
+    403: "Visible, but this caller, or this key, may not do this.",
     404: "Unknown, or not visible to this caller.",
     409: "The thing exists already, or its state does not allow this.",
     412: "`If-Match` names a version that is no longer the latest.",
     413: "The body is larger than allowed.",
     415: "Not a content type that this route reads.",
     422: "A field is missing, malformed, or does not fit.",
+    429: "Too many requests; `Retry-After` says for how many seconds.",
     503: "A dependency does not answer; `acl_unavailable` if permissions cannot be evaluated.",
 }
 
+_ALWAYS = (401, 403, 422, 429, 503)
+
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route: these statuses besides 401, 422 and 503, which every route may answer."""
+    """The `responses=` of a route: these statuses besides 401, 403, 422, 429 and 503, which every route may answer."""
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {
         status: {"description": MEANING[status], "content": {PROBLEM_JSON: schema}}
-        for status in sorted({401, 422, 503, *statuses})
+        for status in sorted({*_ALWAYS, *statuses})
     }
 
 
 def foreign_errors(model: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
     """`problems` for a route that answers errors in another API's shape."""
-    return {status: {"description": MEANING[status], "model": model} for status in sorted({401, 422, 503, *statuses})}
+    return {status: {"description": MEANING[status], "model": model} for status in sorted({*_ALWAYS, *statuses})}

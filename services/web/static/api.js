@@ -1,5 +1,6 @@
-// Calls to the API. The key lives in this tab's session storage and nowhere else.
+// Calls to the API. The key, or the session, lives in this tab's session storage and nowhere else.
 
+import { seconds } from "/assets/times.js";
 import { reasonOf, words } from "/assets/words.js";
 
 const STORED = "zhiku.key";
@@ -16,9 +17,13 @@ export class Trouble extends Error {
   }
 }
 
-async function trouble(response) {
-  if (response.status === 401) return new Trouble(words("error_key"), 401);
+async function trouble(response, anonymous) {
+  if (response.status === 401) return new Trouble(words(anonymous ? "error_login" : "error_key"), 401);
   const problem = await response.json().catch(() => ({}));
+  if (response.status === 429) {
+    const wait = seconds(Number(response.headers.get("retry-after") ?? 60));
+    return new Trouble(words(anonymous ? "error_attempts" : "error_throttled", { time: wait }), 429);
+  }
   if (response.status === 503) return new Trouble(words("error_busy") + trace(problem.trace_id), 503);
   if (response.status < 500 && problem.detail) return new Trouble(reasonOf(problem), response.status);
   return new Trouble(words("error_other", { detail: problem.detail ?? response.status }) + trace(problem.trace_id), response.status);
@@ -26,9 +31,9 @@ async function trouble(response) {
 
 const trace = (id) => (id ? words("error_trace", { trace: id }) : "");
 
-/** One request. `body` is sent as JSON, a FormData as it is; `ifMatch` is the latest version that one knows. Throws `Trouble`; an AbortError stays itself. */
-export async function call(path, { method = "GET", body, signal, ifMatch } = {}) {
-  const headers = { Authorization: `Bearer ${key()}` };
+/** One request. `body` is sent as JSON, a FormData as it is; `ifMatch` is the latest version that one knows; `anonymous` sends no key. Throws `Trouble`; an AbortError stays itself. */
+export async function call(path, { method = "GET", body, signal, ifMatch, anonymous = false } = {}) {
+  const headers = anonymous ? {} : { Authorization: `Bearer ${key()}` };
   if (ifMatch !== undefined) headers["If-Match"] = `"${ifMatch}"`;
   const isForm = body instanceof FormData;
   if (body !== undefined && !isForm) headers["Content-Type"] = "application/json";
@@ -39,7 +44,7 @@ export async function call(path, { method = "GET", body, signal, ifMatch } = {})
     if (error.name === "AbortError") throw error;
     throw new Trouble(words("error_down"));
   }
-  if (!response.ok) throw await trouble(response);
+  if (!response.ok) throw await trouble(response, anonymous);
   return response;
 }
 

@@ -6,6 +6,8 @@ import { openDocument, refreshDocument, startDocument } from "/assets/document.j
 import { focusDocument, offerDocumentSpaces, refreshDocumentWords, reload, startDocuments } from "/assets/documents.js";
 import { byId } from "/assets/dom.js";
 import { reloadHistory, startHistory } from "/assets/history.js";
+import { openKeys } from "/assets/keys.js";
+import { logIn, logOut } from "/assets/login.js";
 import { leaveIndexes, openIndexes, refreshIndexes, startIndexes } from "/assets/indexes.js";
 import { closeSource, startSource } from "/assets/source.js";
 import { applyWords, switchLanguage } from "/assets/words.js";
@@ -24,7 +26,7 @@ function show(view) {
     if (name === TAB_OF[view]) byId(`tab-${name}`).setAttribute("aria-current", "page");
     else byId(`tab-${name}`).removeAttribute("aria-current");
   }
-  for (const id of ["tabs", "me", "sign-out"]) byId(id).hidden = view === "sign-in";
+  for (const id of ["tabs", "me", "my-keys", "sign-out"]) byId(id).hidden = view === "sign-in";
   leaveIndexes();
   closeSource();
 }
@@ -43,10 +45,25 @@ async function enter() {
 async function signIn(event) {
   event.preventDefault();
   const field = byId("key");
-  byId("sign-in-error").textContent = "";
   if (!field.value.trim()) return field.focus();
-  keepKey(field.value.trim());
+  await enterWith(async () => field.value.trim(), field);
+}
+
+async function signInByPassword(event) {
+  event.preventDefault();
+  const [name, password] = [byId("login-name"), byId("login-password")];
+  const empty = [name, password].find((field) => !field.value);
+  if (empty) return empty.focus();
+  byId("log-in-send").disabled = true;
+  await enterWith(() => logIn(name.value.trim(), password.value), password);
+  byId("log-in-send").disabled = false;
+}
+
+/** Enter with what `token` gives; trouble is said, and `field` is where one tries again. */
+async function enterWith(token, field) {
+  byId("sign-in-error").textContent = "";
   try {
+    keepKey(await token());
     await enter();
     field.value = "";
   } catch (error) {
@@ -63,7 +80,7 @@ function signOut(message = "") {
   for (const id of EMPTIED) byId(id).replaceChildren();
   show("sign-in");
   byId("sign-in-error").textContent = message;
-  byId("key").focus();
+  byId("login-name").focus();
 }
 
 async function begin() {
@@ -75,7 +92,9 @@ async function begin() {
   startHistory((question) => { show("ask"); askAgain(question); });
   startIndexes();
   byId("sign-in").addEventListener("submit", signIn);
-  byId("sign-out").addEventListener("click", () => signOut());
+  byId("log-in").addEventListener("submit", signInByPassword);
+  byId("my-keys").addEventListener("click", openKeys);
+  byId("sign-out").addEventListener("click", () => { logOut(); signOut(); });
   for (const [name, opened] of Object.entries(OPENED)) byId(`tab-${name}`).addEventListener("click", () => { show(name); opened(); });
   byId("language").addEventListener("click", () => {
     switchLanguage();

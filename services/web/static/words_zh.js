@@ -3,7 +3,14 @@
 export const zh = {
   skip: "跳到内容", tabs: "页面", tab_ask: "问答", tab_documents: "文档", sign_out: "退出", sign_in: "进入",
   welcome: "问公司的文档", welcome_lead: "回答只来自您有权阅读的文档，每一句都注明出处；文档里没有的，会如实说不知道。",
-  key_label: "API 密钥", key_hint: "密钥只保存在这个标签页里，关闭即忘。示例人员的密钥在数据目录的 credentials.json 中。",
+  login_name: "用户名", login_password: "密码", log_in: "登录",
+  error_login: "用户名或密码不正确。", error_attempts: "尝试次数过多，请在 {time}后再试。", error_throttled: "请求过于频繁，请在 {time}后再试。",
+  my_keys: "密钥", my_keys_hint: "供代表您工作的程序使用。密钥的权限不会超过您本人。", no_keys: "您还没有密钥。",
+  create_key: "新建密钥", revoke: "吊销", revoke_key: "吊销密钥", revoke_key_ask: "吊销密钥“{name}”？使用它的程序会立即失效。",
+  key_scopes: "用途（不选 = 全部）", key_end: "截止日期（不填 = 直到吊销）", key_until: "有效至 {time}", key_for_ever: "长期有效", key_used: "最近使用 {time}", key_unused: "尚未使用",
+  key_made: "新的密钥", key_made_hint: "请立即复制：密钥只显示这一次，以后无法再看到。", copy: "复制",
+  scope_all: "全部", scope_search: "检索", scope_ask: "问答", scope_read: "阅读文档", scope_write: "修改文档",
+  key_label: "API 密钥", key_hint: "也可以用密钥进入。密钥只保存在这个标签页里，关闭即忘。示例人员的密钥在数据目录的 credentials.json 中。",
   conversation: "对话", question_label: "问题", question_placeholder: "请输入问题（Shift + 回车换行）",
   search_in: "范围", all_spaces: "全部空间", new_conversation: "新对话", send: "提问", stop: "停止",
   searching: "正在检索…", found: "找到 {n} 段相关内容，正在作答…", found_none: "没有找到相关内容。",
@@ -77,6 +84,7 @@ export const zh = {
   reason_reindex_running: "另一个索引正在建立，请等它完成，或者取消它。", reason_embedding_profile_not_found: "设置文件里没有这个名称的向量模型。",
   reason_version_conflict: "有人刚刚更新了这份文档，请关闭后重新查看。", reason_name_taken: "这个名称已经用过了，请换一个。", reason_invalid_as_of: "时间的写法不对。",
   reason_version_in_progress: "最新的版本还在处理，请稍候再试。", reason_nothing_indexed: "这份文档还没有入库的版本。", reason_version_without_text: "这个版本没有入库的文字。",
+  reason_wider_key: "密钥的权限或期限超出了允许的范围。", reason_scope_missing: "当前使用的密钥没有这项用途。",
   reason_empty_text: "文字是空的；如果不要这份文档，请删除它。",
   reason_document_not_found: "这份文档不存在，或者您无权阅读。", reason_version_not_found: "没有这个版本。", reason_snapshot_not_found: "没有这个快照。",
 };
