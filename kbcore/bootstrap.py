@@ -12,6 +12,8 @@ from kbcore.blobs.interface import BlobStore
 from kbcore.blobs.s3 import S3Blobs
 from kbcore.blobs.s3_client import S3Client
 from kbcore.blobs.s3_heads import S3Heads
+from kbcore.egress.client import Egress
+from kbcore.egress.rules import EgressRules
 from kbcore.embedding.bundled import BundledEmbedder
 from kbcore.embedding.interface import Embedder
 from kbcore.embedding.neutral import LanguageNeutralEmbedder, e5_language_axis
@@ -19,6 +21,8 @@ from kbcore.embedding.openai_compatible import OpenAICompatibleEmbedder
 from kbcore.embedding.sentence_transformers import SentenceTransformersEmbedder
 from kbcore.embedding.truncated import TruncatedEmbedder
 from kbcore.errors import ConfigurationError, NotFound, Unavailable
+from kbcore.identity.keys import IssuerKeys
+from kbcore.identity.tokens import Expected, Tokens
 from kbcore.llm.extractive import ExtractiveModel
 from kbcore.llm.interface import AnswerModel
 from kbcore.llm.langchain_chat import LangChainModel
@@ -106,6 +110,28 @@ class Platform:
     def require_audit(self) -> None:
         """Refuse to start without the audit log's keys: nothing could be answered. Raises `ConfigurationError`."""
         _ = self.audit, self.audit_heads
+
+    @cached_property
+    def egress(self) -> Egress:
+        """Requests to addresses that users can influence."""
+        settings = self.settings.egress
+        return Egress(EgressRules(frozenset(settings.allow_hosts), settings.allow_networks, frozenset(settings.ports)))
+
+    @cached_property
+    def tokens(self) -> Tokens | None:
+        """What checks bearer tokens of the identity provider, if there is one."""
+        settings = self.settings.oidc
+        if not settings.issuer:
+            return None
+        keys = IssuerKeys(self.egress, settings.issuer, jwks_url=settings.jwks_url, ttl_s=settings.jwks_ttl_s)
+        expected = Expected(
+            issuer=settings.issuer,
+            audience=settings.audience,
+            algorithms=settings.algorithms,
+            leeway_s=settings.leeway_s,
+            max_age_s=settings.token_max_age_s,
+        )
+        return Tokens(keys, expected, remember_s=settings.jwks_ttl_s)
 
     @cached_property
     def queue(self) -> JobQueue:

@@ -12,11 +12,21 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from kbcore.errors import ConfigurationError
 
@@ -153,6 +163,65 @@ class LoginSettings(_Section):
     window_minutes: int = Field(ge=1, le=1440)
 
 
+class EgressSettings(_Section):
+    """Requests to addresses that users can influence: what is allowed beyond the public internet."""
+
+    allow_hosts: Words
+    allow_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_words)]
+    ports: Annotated[tuple[int, ...], BeforeValidator(_words)]
+
+
+class OidcSettings(_Section):
+    """Bearer tokens of an identity provider. Off while `issuer` is empty."""
+
+    issuer: str
+    audience: str
+    jwks_url: str
+    algorithms: Annotated[
+        tuple[
+            Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"],
+            ...,
+        ],
+        BeforeValidator(_words),
+        Field(min_length=1),
+    ]
+    username_claim: str = Field(min_length=1)
+    external_id_claim: str = Field(min_length=1)
+    groups_claim: str = Field(min_length=1)
+    create_users: bool
+    create_groups: bool
+    clearance: Literal["public", "internal", "confidential", "restricted"]
+    leeway_s: int = Field(ge=0, le=300)
+    jwks_ttl_s: int = Field(ge=10)
+    token_max_age_s: int = Field(ge=1)
+
+    @field_validator("issuer")
+    @classmethod
+    def _protected(cls, issuer: str) -> str:
+        url = urlsplit(issuer)
+        here = url.hostname in ("localhost", "127.0.0.1", "::1")
+        if issuer and (not url.hostname or url.query or url.fragment or url.username is not None):
+            raise ValueError("must be an address such as https://login.example.com/realms/staff")
+        if issuer and url.scheme != "https" and not (here and url.scheme == "http"):
+            raise ValueError("must begin with https://: whoever can change the keys on the way can be anyone")
+        return issuer
+
+    @field_validator("audience")
+    @classmethod
+    def _named(cls, audience: str, info: ValidationInfo) -> str:
+        if info.data.get("issuer") and not audience:
+            raise ValueError("is needed with oidc.issuer: tokens that the issuer made for others must not work here")
+        return audience
+
+    @field_validator("jwks_url")
+    @classmethod
+    def _address(cls, jwks_url: str) -> str:
+        url = urlsplit(jwks_url)
+        if jwks_url and (url.scheme not in ("http", "https") or not url.hostname):
+            raise ValueError("must be an address such as https://login.example.com/realms/staff/certs")
+        return jwks_url
+
+
 class ParsingSettings(_Section):
     """Limits of the parsing process."""
 
@@ -259,6 +328,8 @@ class Settings(_Section):
     audit: AuditSettings
     keys: KeySettings
     login: LoginSettings
+    oidc: OidcSettings
+    egress: EgressSettings
     retrieval: RetrievalSettings
     evaluation: EvaluationSettings
     answer: AnswerSettings

@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from kbcore.domain.ids import new_id
-from kbcore.domain.principal import Group
+from kbcore.domain.principal import Group, MemberSource
 from kbcore.errors import Conflict, NotFound, Unprocessable
 from kbcore.metadata.policies import times_used
 from kbcore.metadata.tables import group_members, groups
@@ -56,6 +56,12 @@ def list_groups(connection: Connection, *, after: str | None, limit: int) -> lis
     return [_group(row) for row in connection.execute(query)]
 
 
+def select_groups(connection: Connection, *conditions: sa.ColumnElement[bool], offset: int, limit: int) -> list[Group]:
+    """Groups that fit all conditions on the table, by id (oldest first)."""
+    query = sa.select(groups).where(*conditions).order_by(groups.c.id).offset(offset).limit(limit)
+    return [_group(row) for row in connection.execute(query)]
+
+
 def update_group(connection: Connection, group_id: str, values: Mapping[str, object]) -> Group:
     """Set columns of a group. Raises `Conflict` (`name_taken`, `external_id_taken`)."""
     if not values:
@@ -88,17 +94,33 @@ def list_members(connection: Connection, group_id: str) -> list[str]:
     return sorted(connection.execute(query).scalars())
 
 
-def add_members(connection: Connection, group_id: str, members: Collection[str]) -> list[str]:
-    """Add principals to a group; returns those that were not in it. Raises `Unprocessable` (`group_cycle`)."""
-    added: list[str] = []
+def add_members(
+    connection: Connection,
+    group_id: str,
+    members: Collection[str],
+    *,
+    source: MemberSource = MemberSource.MANUAL,
+) -> list[str]:
+    """Add principals to a group; returns those that were not in it. Raises `Unprocessable` (`group_cycle`).
+
+    Whom a token has put in, and a directory or a person puts in again, stays whatever later tokens say.
+    """
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_NESTING_LOCK)))
-    for member in sorted(members):
+    for member in sorted(member for member in members if member.startswith("group:")):
         inside = connection.execute(_REACHABLE, {"member": member, "group": f"group:{group_id}"}).scalar_one()
         if inside:
             raise Unprocessable("A group cannot contain itself, directly or through other groups.", code="group_cycle")
-        row = insert(group_members).values(group_id=group_id, member=member).on_conflict_do_nothing()
-        added += connection.execute(row.returning(group_members.c.member)).scalars()
-    return added
+    if not members:
+        return []
+    each = sa.func.unnest(sa.bindparam("members", sorted(members), type_=ARRAY(sa.Text)))
+    rows = sa.select(sa.literal(group_id), each, sa.literal(source.value))
+    put = insert(group_members).from_select(["group_id", "member", "source"], rows)
+    kept = put.on_conflict_do_update(
+        index_elements=[group_members.c.group_id, group_members.c.member],
+        set_={"source": put.excluded.source},
+        where=group_members.c.source == MemberSource.OIDC,
+    ).returning(group_members.c.member, sa.literal_column("xmax = 0").label("is_new"))
+    return sorted(row.member for row in connection.execute(kept) if row.is_new)
 
 
 def remove_member(connection: Connection, group_id: str, member: str) -> None:

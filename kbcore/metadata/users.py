@@ -13,6 +13,9 @@ from kbcore.errors import Conflict, NotFound
 from kbcore.metadata.api_keys import end_sessions
 from kbcore.metadata.tables import group_members, policies, policy_entries, users
 
+DEPARTED = "#"
+"""How the name of a user begins whom a directory has removed; no name that people give does."""
+
 _LAST_ADMIN_LOCK = 0x5A4841444D  # "ZHADM": serialises changes that could leave nobody in charge
 
 
@@ -61,6 +64,12 @@ def get_user(connection: Connection, id_or_name: str) -> User:
     return _user(row)
 
 
+def is_named(connection: Connection, name: str, *, besides: str = "") -> bool:
+    """True if there is a user of this name, in whatever case: two that differ in that alone would be taken for one."""
+    named = sa.select(users.c.id).where(sa.func.lower(users.c.name) == sa.func.lower(name), users.c.id != besides)
+    return connection.execute(named).first() is not None
+
+
 def any_user(connection: Connection) -> bool:
     """True if there is at least one user."""
     return connection.execute(sa.select(sa.exists().select_from(users))).scalar_one()
@@ -71,6 +80,12 @@ def list_users(connection: Connection, *, after: str | None, limit: int) -> list
     query = sa.select(users).order_by(users.c.id).limit(limit)
     if after is not None:
         query = query.where(users.c.id > after)
+    return [_user(row) for row in connection.execute(query)]
+
+
+def select_users(connection: Connection, *conditions: sa.ColumnElement[bool], offset: int, limit: int) -> list[User]:
+    """Users that fit all conditions on the table, by id (oldest first)."""
+    query = sa.select(users).where(*conditions).order_by(users.c.id).offset(offset).limit(limit)
     return [_user(row) for row in connection.execute(query)]
 
 
@@ -113,6 +128,11 @@ def delete_user(connection: Connection, user_id: str) -> None:
         _require_an_admin(connection)
     principal = f"user:{user_id}"
     connection.execute(sa.delete(group_members).where(group_members.c.member == principal))
+    forget_grants(connection, principal)
+
+
+def forget_grants(connection: Connection, principal: str) -> None:
+    """Take a principal out of the policies of spaces; those of documents are shared and never change."""
     owned_by_a_space = sa.select(policies.c.id).where(policies.c.digest.is_(None))
     connection.execute(
         sa.delete(policy_entries).where(

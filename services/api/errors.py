@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from kbcore.errors import TooManyRequests, Unprocessable, UnsupportedMediaType, ZhikuError
+from services.api.schemas.scim import SCIM_JSON, error_body
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -50,6 +51,8 @@ class Problem:
 def respond(request: Request, problem: Problem) -> Response:
     """The problem in the shape that this route's clients expect."""
     request.state.problem_code = problem.code  # for the audit log
+    if request.url.path.startswith("/scim/"):
+        return _scim(problem)
     for prefix, shape in _SHAPES.items():
         if request.url.path == prefix or request.url.path.startswith(f"{prefix}/"):
             return JSONResponse(shape(problem), problem.status, dict(problem.headers))
@@ -166,6 +169,22 @@ def _dify(problem: Problem) -> dict[str, Any]:
     codes = {401: 1002, 403: 1002, 404: 2001}
     return {"error_code": codes.get(problem.status, problem.status), "error_msg": problem.detail}
 
+
+def _scim(problem: Problem) -> Response:
+    # RFC 7644, 3.12: a value that does not fit is 400 there, with a word of its own for what is wrong.
+    status = 400 if problem.status == 422 else problem.status
+    word = _SCIM_TYPES.get(problem.code, "invalidValue" if problem.status == 422 else None)
+    return JSONResponse(error_body(status, problem.detail, word), status, dict(problem.headers), media_type=SCIM_JSON)
+
+
+_SCIM_TYPES = {
+    "name_taken": "uniqueness",
+    "external_id_taken": "uniqueness",
+    "invalid_filter": "invalidFilter",
+    "invalid_path": "invalidPath",
+    "invalid_value": "invalidValue",
+    "invalid_json": "invalidSyntax",
+}
 
 _SHAPES: Mapping[str, Callable[[Problem], dict[str, Any]]] = {
     "/v1/chat/completions": _openai,

@@ -10,11 +10,12 @@ from services.api.schemas.problem import MEANING, FieldError, Problem
 DESCRIPTION = """
 Zhiku (知库) answers questions from an organisation's own documents, cited, versioned, and filtered by permission.
 
-Send `Authorization: Bearer zk_…` (an API key) or `zs_…` (a session of `POST /v1/login`). A service account whose key
-acts for people names one in `Zhiku-On-Behalf-Of`. Errors are `application/problem+json` (RFC 9457) with a stable
-`code`, except on the OpenAI-compatible routes and on `/retrieval`, which answer in those APIs' own shapes. A thing that
-you may not see is 404, exactly like a thing that does not exist. Every response carries `X-Trace-Id`. Writes accept
-`Idempotency-Key`. Times are RFC 3339, UTC. Sizes are bytes.
+Send `Authorization: Bearer zk_…` (an API key), `zs_…` (a session of `POST /v1/login`), or an access token of the
+configured identity provider. A service account whose key acts for people names one in `Zhiku-On-Behalf-Of`. Errors are
+`application/problem+json` (RFC 9457) with a stable `code`, except on the OpenAI-compatible routes, on `/retrieval` and
+under `/scim/v2`, which answer in those APIs' own shapes. A thing that you may not see is 404, exactly like a thing that
+does not exist. Every response carries `X-Trace-Id`. Writes accept `Idempotency-Key`. Times are RFC 3339, UTC. Sizes are
+bytes.
 """
 
 

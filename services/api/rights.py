@@ -45,6 +45,7 @@ _WRITE = Right(Who.CALLER, Scope.WRITE)
 _ADMIN = Right(Who.ADMIN, Scope.ADMIN)
 _LOOK = Right(Who.TRUSTED, Scope.ADMIN)
 _AUDIT = Right(Who.TRUSTED, Scope.AUDIT)
+_PROVISION = Right(Who.ADMIN, Scope.PROVISION)
 _METRICS = Right(Who.NAMED, Scope.METRICS)
 
 RIGHTS: Mapping[str, Right] = {
@@ -133,6 +134,24 @@ RIGHTS: Mapping[str, Right] = {
     "POST /v1/access/preview": _ADMIN,
     "GET /v1/audit": _AUDIT,
     "POST /v1/audit/verify": _AUDIT,
+    # A directory
+    "GET /scim/v2/Users": _PROVISION,
+    "POST /scim/v2/Users": _PROVISION,
+    "GET /scim/v2/Users/{user_id}": _PROVISION,
+    "PUT /scim/v2/Users/{user_id}": _PROVISION,
+    "PATCH /scim/v2/Users/{user_id}": _PROVISION,
+    "DELETE /scim/v2/Users/{user_id}": _PROVISION,
+    "GET /scim/v2/Groups": _PROVISION,
+    "POST /scim/v2/Groups": _PROVISION,
+    "GET /scim/v2/Groups/{group_id}": _PROVISION,
+    "PUT /scim/v2/Groups/{group_id}": _PROVISION,
+    "PATCH /scim/v2/Groups/{group_id}": _PROVISION,
+    "DELETE /scim/v2/Groups/{group_id}": _PROVISION,
+    "GET /scim/v2/ServiceProviderConfig": _PROVISION,
+    "GET /scim/v2/ResourceTypes": _PROVISION,
+    "GET /scim/v2/ResourceTypes/{name}": _PROVISION,
+    "GET /scim/v2/Schemas": _PROVISION,
+    "GET /scim/v2/Schemas/{schema}": _PROVISION,
     # Indexes and their quality
     "POST /v1/reindex": _ADMIN,
     "POST /v1/reindex/{index_id}/promote": _ADMIN,

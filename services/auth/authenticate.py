@@ -8,15 +8,18 @@ from kbcore.audit.events import AuditEvent
 from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller, KeyKind
 from kbcore.errors import Forbidden, TooManyRequests, Unauthenticated
+from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.api_keys import PresentedKey, find_presented, note_use
+from kbcore.metadata.users import throttled_seconds
 from kbcore.observability.tracing import current_trace_id
 from services.auth.api_keys import NO_HASH, key_id_of, matches
+from services.auth.oidc import caller_of_token, looks_like_token
+from services.auth.refusal import REFUSAL
 from services.auth.watch import Watch
 
 ON_BEHALF_OF = "Zhiku-On-Behalf-Of"
 """The header in which a service account names the person that it acts for: by id or name, in UTF-8 or %-encoded."""
 
-_REFUSAL = "Send a valid API key: Authorization: Bearer zk_…"
 _CANNOT_ACT = "This key cannot act for that user."
 _THROTTLED = "Your requests are put off for a while, because they were out of the ordinary."
 
@@ -39,9 +42,25 @@ def authenticate(platform: Platform, watch: Watch, sent: Sent) -> Caller:
     watch.settle()
     scheme, _, token = (sent.authorization or "").strip().partition(" ")
     if not scheme:
-        raise Unauthenticated(_REFUSAL)
+        raise Unauthenticated(REFUSAL)
     token = token.strip() if scheme.lower() == "bearer" else ""
+    if looks_like_token(token):
+        return _by_token(platform, watch, sent, token)
     return _by_key(platform, watch, sent, token)
+
+
+def _by_token(platform: Platform, watch: Watch, sent: Sent, token: str) -> Caller:
+    """Of the identity provider. Raises what `authenticate` raises, and `Unavailable` if its keys cannot be had."""
+    try:
+        user_id = caller_of_token(platform, token)
+    except Unauthenticated:
+        raise _refused(watch, sent, "token") from None
+    with platform.database.statement() as connection:
+        caller = resolve_caller(connection, user_id)
+        throttled_s = throttled_seconds(connection, user_id)
+    if caller is None:
+        raise _refused(watch, sent, "token")
+    return admitted(caller, sent, throttled_s=throttled_s)
 
 
 def _by_key(platform: Platform, watch: Watch, sent: Sent, token: str) -> Caller:
@@ -111,4 +130,4 @@ def _refused(
             detail={"reason": reason},
         )
     )
-    return Unauthenticated(_REFUSAL)
+    return Unauthenticated(REFUSAL)

@@ -34,12 +34,15 @@ def membership_changed(
 
 
 def user_changed(caller: Caller, before: User | None, after: User | None) -> tuple[AuditEvent, ...]:
-    """What somebody is or may do; None = not there. Nothing if only names changed."""
-    was, becomes = _user(before), _user(after)
-    if was == becomes:
-        return ()
+    """What somebody is or may do, and that a directory's id was given to it; None = not there. Not its names."""
+    was, becomes = standing(before), standing(after)
     known = before or after
-    return (AuditEvent.by(caller, "user.changed", user=known.id if known else None, before=was, after=becomes),)
+    events: tuple[AuditEvent, ...] = ()
+    if known is not None and was != becomes:
+        events = (AuditEvent.by(caller, "user.changed", user=known.id, before=was, after=becomes),)
+    if after is not None and after.external_id and (before is None or before.external_id != after.external_id):
+        events = (*events, AuditEvent.by(caller, "identity.linked", user=after.id))
+    return events
 
 
 def key_made(caller: Caller | None, key: ApiKey) -> AuditEvent:
@@ -78,7 +81,8 @@ def _period(period: Period) -> dict[str, str | None]:
     return {"effective_from": _time(period.begins), "effective_to": _time(period.ends)}
 
 
-def _user(user: User | None) -> dict[str, Any] | None:
+def standing(user: User | None) -> dict[str, Any] | None:
+    """What decides about somebody's rights, as the audit log has it."""
     if user is None:
         return None
     return {

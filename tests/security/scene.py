@@ -118,7 +118,7 @@ class Scene:
     def group(self, *members: str) -> str:
         """A fresh group."""
         with self.api.database.begin() as connection:
-            group = groups.create_group(connection, name=f"g-{new_id()}", title="g")
+            group = groups.create_group(connection, name=f"g-{new_id()}", title=new_id())
             groups.add_members(connection, group.id, members)
             return group.id
 

@@ -35,8 +35,11 @@ def without_sql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Clie
 def test_no_route_shows_anything_without_sql(without_sql: httpx.Client, route: str) -> None:
     method, template = route.split()
     path = re.sub(r"\{[^}]*\}", new_id(), template)
-    answer = without_sql.request(method, path, headers={"Authorization": f"Bearer {KEY}"}, json={})
+    # A body that is not read may cost its sender the answer: only where one belongs.
+    body_sent = None if method in ("GET", "DELETE") else {}
+    answer = without_sql.request(method, path, headers={"Authorization": f"Bearer {KEY}"}, json=body_sent)
     assert answer.status_code == 503, answer.text
-    assert "acl_unavailable" in answer.text or answer.json().get("error_code") == 503
+    body = answer.json()
+    assert "acl_unavailable" in answer.text or body.get("error_code") == 503 or body.get("status") == "503"
     assert answer.headers["Retry-After"]
     assert answer.headers["Cache-Control"] == "no-store"

@@ -25,7 +25,12 @@ def add_group(body: NewGroup, write: WriteDep) -> Response:
     """Empty at first. Administrators only."""
     return write.perform(
         lambda connection: Done(
-            GroupShown.of(groups.create_group(connection, name=body.name, title=body.title or body.name)), status=201
+            GroupShown.of(
+                groups.create_group(
+                    connection, name=body.name, title=body.title or body.name, external_id=body.external_id
+                )
+            ),
+            status=201,
         ),
         before_replay=None,
     )
@@ -48,7 +53,7 @@ def read_group(group: str, platform: PlatformDep, _caller: CallerDep) -> GroupSh
 
 @router.patch("/{group}", summary="Change a group", response_model=GroupShown, responses=problems(403, 404, 409))
 def change_group(group: str, body: GroupChange, write: WriteDep) -> Response:
-    """Name and title; policies keep naming the same group. Administrators only."""
+    """Name, title and `external_id`; policies keep naming the same group. Administrators only."""
     return write.perform(
         lambda connection: Done(
             GroupShown.of(

@@ -46,6 +46,7 @@ def add_user(body: NewUser, write: WriteDep) -> Response:
             is_admin=body.is_admin,
             is_auditor=body.is_auditor,
             kind=UserKind(body.kind),
+            external_id=body.external_id,
         )
         return Done(UserShown.of(user), status=201, events=user_changed(write.caller, None, user))
 

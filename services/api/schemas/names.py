@@ -1,27 +1,13 @@
 """Field types that several schemas share."""
 
-import re
 import unicodedata
-import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from kbcore.domain.document import Classification
-
-_NAME = re.compile(r"\w[\w.@+-]{0,99}")
-
-
-def _name(value: str) -> str:
-    name = unicodedata.normalize("NFC", value)
-    if not _NAME.fullmatch(name):
-        raise ValueError("1 to 100 letters, digits or . _ - @ +, beginning with a letter or digit")
-    try:
-        uuid.UUID(name)
-    except ValueError:
-        return name
-    raise ValueError("a name must not look like an id")
+from kbcore.domain.names import checked_name
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -57,7 +43,7 @@ Text = Annotated[str, AfterValidator(_storable)]
 
 Name = Annotated[
     str,
-    AfterValidator(_name),
+    AfterValidator(checked_name),
     Field(description="Unique; 1 to 100 letters (of any script), digits or `. _ - @ +`.", examples=["li.na"]),
 ]
 
@@ -66,6 +52,9 @@ Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 
 Line = Annotated[str, Field(min_length=1, max_length=500), BeforeValidator(_printable)]
 """One line of text for people, 1 to 500 characters."""
+
+ExternalId = Annotated[str, Field(min_length=1, max_length=255), BeforeValidator(_printable)]
+"""What another system knows something by."""
 
 Comment = Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(_storable)]
 """Why something was changed, in a person's words."""

@@ -7,9 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kbcore.domain.document import Classification
 from kbcore.domain.principal import ApiKey, Group, Scope, User
-from services.api.schemas.names import Level, Line, Moment, Name, Text
+from services.api.schemas.names import ExternalId, Level, Line, Moment, Name, Text
 
 _STRICT = ConfigDict(extra="forbid")
+_KNOWN_BY = "What a directory or an identity provider knows it by: tokens with it speak for it. Unique."
 
 
 class NewUser(BaseModel):
@@ -26,6 +27,7 @@ class NewUser(BaseModel):
     kind: Literal["person", "service"] = Field(
         default="person", description="`service`: an account of an app, with keys and no password. It stays what it is."
     )
+    external_id: ExternalId | None = Field(default=None, description=_KNOWN_BY)
 
 
 class UserChange(BaseModel):
@@ -39,6 +41,7 @@ class UserChange(BaseModel):
     clearance: Level = "internal"
     is_admin: bool = False
     is_auditor: bool = False
+    external_id: ExternalId | None = Field(default=None, description=_KNOWN_BY)
     active: bool = Field(default=True, description="False: every key and session of this user stops working at once.")
 
     def columns(self) -> dict[str, object]:
@@ -61,6 +64,7 @@ class UserShown(BaseModel):
     is_auditor: bool
     active: bool
     kind: Literal["person", "service"]
+    external_id: str | None
     created_at: datetime
 
     @classmethod
@@ -86,6 +90,7 @@ class NewGroup(BaseModel):
 
     name: Name
     title: Line | None = Field(default=None, description="As shown to people; the name if left out.")
+    external_id: ExternalId | None = Field(default=None, description=_KNOWN_BY)
 
 
 class GroupChange(BaseModel):
@@ -95,6 +100,7 @@ class GroupChange(BaseModel):
 
     name: Name = ""
     title: Line = ""
+    external_id: ExternalId | None = Field(default=None, description=_KNOWN_BY)
 
 
 class GroupShown(BaseModel):
@@ -103,6 +109,7 @@ class GroupShown(BaseModel):
     id: str
     name: str
     title: str
+    external_id: str | None
     created_at: datetime
 
     @classmethod

@@ -1,0 +1,3 @@
+"""What every caller is told whose credential counts for nothing."""
+
+REFUSAL = "Send a valid API key or access token: Authorization: Bearer …"
