@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from kbcore.domain.principal import Caller
-from kbcore.metadata.access import IN_CHARGE, PRINCIPALS_CTE, READABLE, asker
+from kbcore.metadata.access import ENTITLED, IN_CHARGE, PRINCIPALS_CTE, READABLE, asker
 
 OUTCOMES = ("indexed", "skipped", "failed", "pending")
 """How a received item ends; `pending` has not ended yet."""
@@ -23,21 +23,24 @@ _OUTCOME = "CASE WHEN v.state IN ('pending', 'staged') THEN 'pending' ELSE v.sta
 _FROM = "FROM versions v JOIN documents d ON d.id = v.document_id JOIN spaces s ON s.id = d.space_id"
 # An admin is told numbers of everything, deleted documents included; everyone else only of what they may read.
 _COUNTED = f"({IN_CHARGE} OR ({READABLE}))"
-_NARROWED = """(CAST(:space_id AS text) IS NULL OR d.space_id = :space_id)
-    AND (CAST(:source AS text) IS NULL OR COALESCE(d.source, '') = :source)"""
+# What a source is called may tell what is in it: it is named, and can be asked for, by whoever reads something of it.
+_TOLD = f"COALESCE({ENTITLED}, false)"
+_SOURCE = f"CASE WHEN {_TOLD} THEN d.source END AS source, NOT {_TOLD} AS withheld"
+_NARROWED = f"""(CAST(:space_id AS text) IS NULL OR d.space_id = :space_id)
+    AND (CAST(:source AS text) IS NULL OR (COALESCE(d.source, '') = :source AND {_TOLD}))"""
 
 _RECEIVED = sa.text(f"""
     WITH RECURSIVE {PRINCIPALS_CTE}
-    SELECT s.name AS space, d.source, sum(d.latest_version) AS items
+    SELECT s.name AS space, {_SOURCE}, sum(d.latest_version) AS items
     FROM documents d JOIN spaces s ON s.id = d.space_id
     WHERE {_COUNTED} AND {_NARROWED}
-    GROUP BY 1, 2 ORDER BY 1, 2 NULLS FIRST
+    GROUP BY 1, 2, 3 ORDER BY 1, 3, 2 NULLS FIRST
 """)
 _SUMS = sa.text(f"""
     WITH RECURSIVE {PRINCIPALS_CTE}
-    SELECT s.name AS space, d.source, {_OUTCOME} AS outcome, v.reason_code, count(*) AS items
+    SELECT s.name AS space, {_SOURCE}, {_OUTCOME} AS outcome, v.reason_code, count(*) AS items
     {_FROM} WHERE {_COUNTED} AND {_NARROWED}
-    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2 NULLS FIRST, 3, 4
+    GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 3, 2 NULLS FIRST, 4, 5
 """)
 _ITEMS = sa.text(f"""
     WITH RECURSIVE {PRINCIPALS_CTE}
@@ -67,10 +70,14 @@ _BALANCE = sa.text(f"""
 
 @dataclass(frozen=True, slots=True)
 class ReceivedSum:
-    """How many items of a space came from a source (None = by hand), as the documents count them."""
+    """How many items of a space came from a source (None = by hand), as the documents count them.
+
+    `withheld`: of documents that the asker may not read, whatever their sources are.
+    """
 
     space: str
     source: str | None
+    withheld: bool
     items: int
 
 
@@ -80,6 +87,7 @@ class LedgerSum:
 
     space: str
     source: str | None
+    withheld: bool
     outcome: str
     reason_code: str | None
     items: int
@@ -119,7 +127,7 @@ def received(
 ) -> list[ReceivedSum]:
     """What was received, by space and source, of what this caller may read (an admin: of everything)."""
     rows = connection.execute(_RECEIVED, {**asker(caller), "space_id": space_id, "source": source})
-    return [ReceivedSum(row.space, row.source, int(row.items)) for row in rows]
+    return [ReceivedSum(row.space, row.source, row.withheld, int(row.items)) for row in rows]
 
 
 def sums(

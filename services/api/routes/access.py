@@ -12,7 +12,7 @@ from kbcore.metadata import documents, users
 from kbcore.metadata.access_history import ever_a_user, guards_at
 from kbcore.metadata.policies import names_of_principals
 from kbcore.permissions.explain import explain
-from services.api.dependencies import CallerDep, PlatformDep
+from services.api.dependencies import CallerDep, PlatformDep, SeenDep
 from services.api.schemas.access import ExplanationShown, PreviewBody, PreviewShown
 from services.api.schemas.names import Moment
 from services.api.schemas.problem import problems
@@ -29,6 +29,7 @@ def explain_access(
     document: Annotated[str, Query(description="The document's id; deleted ones, too.")],
     platform: PlatformDep,
     caller: CallerDep,
+    seen: SeenDep,
     at: Annotated[
         Moment | None,
         Query(
@@ -48,11 +49,12 @@ def explain_access(
             caller, "access.explained", documents=(document,), user=user_id, at=_text(at), readable=explanation.readable
         )
         platform.audit.append(connection, event)
+    seen.recorded()
     return ExplanationShown.of(user_id, document, found.space_id, found.guards, explanation, names)
 
 
 @router.post("/preview", summary="Who would gain and who would lose by a policy", responses=problems(403, 404))
-def preview_access(body: PreviewBody, platform: PlatformDep, caller: CallerDep) -> PreviewShown:
+def preview_access(body: PreviewBody, platform: PlatformDep, caller: CallerDep, seen: SeenDep) -> PreviewShown:
     """Changes nothing. Counts those who could read before and could not after, or the other way round."""
     with platform.database.begin() as connection:
         if body.space is not None:
@@ -69,6 +71,7 @@ def preview_access(body: PreviewBody, platform: PlatformDep, caller: CallerDep) 
             found = preview_document(connection, document, own, limit=body.limit)
             event = AuditEvent.by(caller, "access.previewed", documents=(document.id,))
         platform.audit.append(connection, event)
+    seen.recorded()
     return PreviewShown.of(found)
 
 

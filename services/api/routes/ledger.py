@@ -74,9 +74,13 @@ def _by_space(received: list[ReceivedSum], ended: list[LedgerSum]) -> list[Space
 def _by_source(received: list[ReceivedSum], ended: list[LedgerSum]) -> list[SourceSums]:
     found = []
     for one in received:
-        part = Sums.of([one], (row for row in ended if (row.space, row.source) == (one.space, one.source)))
-        found.append(SourceSums(space=one.space, source=one.source, **part.model_dump()))
+        part = Sums.of([one], (row for row in ended if _origin(row) == _origin(one)))
+        found.append(SourceSums(space=one.space, source=one.source, withheld=one.withheld, **part.model_dump()))
     return found
+
+
+def _origin(row: ReceivedSum | LedgerSum) -> tuple[str, str | None, bool]:
+    return row.space, row.source, row.withheld
 
 
 def _reasons(sums: list[LedgerSum]) -> list[ReasonCount]:

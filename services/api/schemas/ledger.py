@@ -45,6 +45,9 @@ class SourceSums(Sums):
 
     space: str = Field(description="Name of the space.")
     source: str | None = Field(description="The folder or system that is kept in step; null = by hand.")
+    withheld: bool = Field(
+        default=False, description="True: of documents that you may not read; their sources are not named."
+    )
 
 
 class ReasonCount(BaseModel):
