@@ -43,6 +43,7 @@ from services.api.routes import (
     search,
     snapshots,
     spaces,
+    traces,
     uploads,
     users,
     versions,
@@ -87,6 +88,7 @@ _ROUTERS = (
     audit.router,
     golden_sets.router,
     evaluations.router,
+    traces.router,
     health.router,
     pages.router,
 )
