@@ -93,8 +93,8 @@ def add_turn(connection: Connection, turn: Turn, named: Sequence[str] = ()) -> N
     connection.execute(touched.values(updated_at=sa.func.now()))
 
 
-def turns_of(connection: Connection, user_id: str, conversation_id: str) -> list[Turn]:
-    """The turns of the user's conversation, oldest first, each checked again.
+def turns_of(connection: Connection, user_id: str, conversation_id: str, *, shown_to: str | None = None) -> list[Turn]:
+    """The turns of the user's conversation, oldest first, each checked again; `shown_to` must be able to read, too.
 
     If any document that an answer cites or names may not be read by this user now, the turn has answer None, no
     citations, and `WITHHELD` as its reason; if one was erased and this user could still read all of them, `ERASED`.
@@ -109,6 +109,8 @@ def turns_of(connection: Connection, user_id: str, conversation_id: str) -> list
     rows = [(_turn(dict(row._mapping)), _documents(row.citations)) for row in connection.execute(query)]
     wanted = sorted({document for _, documents in rows for document in documents})
     readable = readable_documents(connection, user_id, wanted) if wanted else frozenset()
+    if shown_to is not None and wanted:
+        readable &= readable_documents(connection, shown_to, wanted)
     told = _told_of_erasure(connection, user_id, [turn.id for turn, _ in rows if turn.reason == ERASED])
     return [
         turn if documents <= readable and (turn.reason != ERASED or turn.id in told) else _withheld(turn)
