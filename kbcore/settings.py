@@ -240,7 +240,7 @@ class AnomalySettings(_Section):
     rules: Words
     every_s: float = Field(gt=0)
     documents_per_hour: int = Field(ge=1)
-    refusals_per_5_minutes: int = Field(ge=1)
+    refusals: int = Field(ge=1)
     off_hours_from: int = Field(ge=0, le=23)
     off_hours_to: int = Field(ge=0, le=23)
     off_days: Words
@@ -282,7 +282,7 @@ class AnomalySettings(_Section):
             rules=frozenset(map(Rule, self.rules)),
             documents=self.documents_per_hour,
             documents_window=timedelta(hours=1),
-            refusals=self.refusals_per_5_minutes,
+            refusals=self.refusals,
             refusals_window=timedelta(minutes=5),
             off_from=self.off_hours_from,
             off_to=self.off_hours_to,

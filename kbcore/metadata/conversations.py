@@ -1,7 +1,7 @@
 """Conversations: what somebody asked and was answered. Only their owner sees them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -116,6 +116,26 @@ def turns_of(connection: Connection, user_id: str, conversation_id: str, *, show
         turn if documents <= readable and (turn.reason != ERASED or turn.id in told) else _withheld(turn)
         for turn, documents in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTurn:
+    """A turn as it is stored; `documents` are those that its answer rests on. `answer` is None once it was emptied."""
+
+    question: str
+    answer: str | None
+    documents: frozenset[str]
+
+
+def kept_turns(connection: Connection, user_id: str, turn_ids: Sequence[str]) -> dict[str, KeptTurn]:
+    """These turns of a user by id, those that are still there. Who may read them is left to the caller to ask."""
+    owned = sa.and_(conversations.c.id == turns.c.conversation_id, conversations.c.user_id == user_id)
+    query = sa.select(turns).join(conversations, owned).where(turns.c.id.in_(turn_ids))
+    rows = connection.execute(query).all() if turn_ids else []
+    return {
+        row.id: KeptTurn(row.question, None if row.reason == ERASED else row.answer, _documents(row.citations))
+        for row in rows
+    }
 
 
 def add_feedback(

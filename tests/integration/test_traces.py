@@ -8,6 +8,9 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from ingestion.publish import Publisher
+from ingestion.schedule import Housekeeper
+from ingestion.tasks import Workbench
 from kbcore.domain.document import Classification
 from kbcore.errors import AclUnavailable
 from kbcore.metadata import users
@@ -184,3 +187,22 @@ def test_a_trace_id_that_several_requests_share(desk: Desk) -> None:
         assert employee.get(f"/v1/traces/{older}").json()["question"] == "first"
         assert hr.get(f"/v1/traces/{chosen}").json()["question"] == "second"
         assert hr.get(f"/v1/traces/{older}").status_code == 404
+
+
+def test_traces_are_kept_as_long_as_the_settings_say(desk: Desk) -> None:
+    platform = desk.corpus.platform
+    with desk.client() as client:
+        for query in ("old", "older", "new"):
+            client.post("/v1/search", json={"query": query}).raise_for_status()
+    with platform.database.begin() as connection:
+        connection.execute(sa.text("UPDATE traces SET created_at = now() - interval '91 days' WHERE question <> 'new'"))
+    bench = Workbench(platform, Publisher(platform))
+    forever = platform.settings.traces.model_copy(update={"keep_days": 0})
+    kept = platform.settings
+    platform.settings = kept.model_copy(update={"traces": forever})
+    Housekeeper(bench).prune_traces()
+    assert len(rows(desk)) == 3
+    platform.settings = kept
+    Housekeeper(bench).prune_traces()
+    assert [row["question"] for row in rows(desk)] == ["new"]
+    bench.close()

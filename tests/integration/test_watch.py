@@ -104,7 +104,7 @@ def test_an_administrator_lifts_it(desk: Desk) -> None:
 
 
 def test_the_last_administrator_is_never_throttled(desk: Desk) -> None:
-    limit(desk, documents_per_hour=1, refusals_per_5_minutes=5, rules="harvesting,refusals", throttle_minutes=15)
+    limit(desk, documents_per_hour=1, refusals=5, rules="harvesting,refusals", throttle_minutes=15)
     first, client = admin_of(desk)
     with client:
         harvest(client)
@@ -131,7 +131,7 @@ def test_what_happened_long_ago_throttles_nobody(desk: Desk) -> None:
 
 
 def test_refusals_in_batches(desk: Desk) -> None:
-    limit(desk, refusals_per_5_minutes=10, rules="refusals", throttle_minutes=5)
+    limit(desk, refusals=10, rules="refusals", throttle_minutes=5)
     platform, user = desk.corpus.platform, desk.people["employee"].user_id
     for _ in range(3):
         platform.audit.record([AuditEvent("request.refused", actor=user, detail={"status": 404, "count": 3})])
