@@ -30,7 +30,7 @@ from kbcore.audit.events import AuditEvent
 from kbcore.bootstrap import Platform
 from kbcore.errors import ItemFailed
 from kbcore.language.weights import unpack
-from kbcore.metadata import blob_references, erasures, generations, remnants, removal, retention, scrub
+from kbcore.metadata import blob_references, erasures, generations, remnants, removal, retention, scrub, traces
 from kbcore.metadata.database import PUBLISH_LOCK
 from kbcore.metadata.erasures import Erasure, Found
 from kbcore.metadata.generations import Generation
@@ -173,6 +173,8 @@ class Eraser:
 
     def _scrub(self, erasure: Erasure) -> Found:
         """Returns all that was found, what people's records said included: noted before they are emptied."""
+        with self._platform.database.begin() as connection:
+            traces.await_recorded(connection)
         with self._platform.database.begin() as connection:
             mentions = scrub.mentions(connection, erasure.document_id)
             found = erasures.keep_found(

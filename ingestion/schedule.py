@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
@@ -85,10 +85,11 @@ class Housekeeper:
         """Remove traces that are older than they are kept."""
         platform = self._bench.platform
         keep_days = platform.settings.traces.keep_days
+        before = datetime.now(UTC) - timedelta(days=keep_days)
         removed = _PRUNE_LIMIT if keep_days else 0
         while removed == _PRUNE_LIMIT:
             with platform.database.begin() as connection:
-                removed = traces.prune(connection, keep_days=keep_days, limit=_PRUNE_LIMIT)
+                removed = traces.prune(connection, before=before, limit=_PRUNE_LIMIT)
 
     def order_purges(self) -> None:
         """Queue what retention asks for."""

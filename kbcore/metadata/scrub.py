@@ -146,8 +146,6 @@ def forget_mentions(connection: Connection, document_id: str) -> None:
 
     Errors of its jobs keep their codes only, golden questions lose it as an answer, and traces their questions.
     """
-    # A search that is being recorded has committed before this goes on, or sees that the document is gone.
-    connection.execute(sa.text("LOCK TABLE traces IN SHARE ROW EXCLUSIVE MODE"))
     named = {"document_id": document_id}
     connection.execute(_FORGET_COMMENTS, named)
     connection.execute(_FORGET_ANSWERS, named)

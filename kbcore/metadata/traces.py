@@ -10,11 +10,12 @@ from sqlalchemy import Connection, Row
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import IntegrityError
 
+from kbcore.domain.ids import first_id_at
 from kbcore.domain.trace import Prompted, Trace, TracedAnswer, TracedPassage, TraceKind, TraceOutcome
 from kbcore.errors import Unauthenticated
 
-# What is asked about a document that is being erased is not kept: an erasure locks this table before it empties it, so
-# that this statement either is seen by it or sees that the document is gone.
+# What is asked about a document that is being erased is not kept: between the document's end and the emptying of
+# questions comes `await_recorded`, so that this row is found there, or this statement sees the end.
 _INSERT = sa.text("""
     INSERT INTO traces (id, trace_id, user_id, acting, kind, question, epoch, generation_id, model, prompt_hash, path)
     SELECT :id, :trace_id, :user_id, :acting, :kind, CASE WHEN gone THEN '' ELSE :question END, :epoch, :generation_id,
@@ -32,11 +33,7 @@ _VISIBLE = sa.text(f"""
     ORDER BY created_at DESC, id DESC LIMIT :limit
 """)
 _OF_USER = sa.text(f"SELECT {_SHOWN} FROM traces WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit")
-# Few at a time, so that no search waits for it.
-_PRUNE = sa.text("""
-    DELETE FROM traces WHERE id IN (
-        SELECT id FROM traces WHERE created_at < now() - make_interval(days => :days) ORDER BY created_at LIMIT :limit)
-""")
+_PRUNE = sa.text("DELETE FROM traces WHERE id IN (SELECT id FROM traces WHERE id < :first ORDER BY id LIMIT :limit)")
 _GONE = "The caller is not known any more."
 
 
@@ -84,9 +81,14 @@ def of_user(connection: Connection, user_id: str, *, after: str = "", limit: int
     return [_trace(row) for row in rows]
 
 
-def prune(connection: Connection, *, keep_days: int, limit: int) -> int:
-    """Remove at most `limit` traces older than `keep_days`; returns how many."""
-    return connection.execute(_PRUNE, {"days": keep_days, "limit": limit}).rowcount
+def await_recorded(connection: Connection) -> None:
+    """Wait until every trace that is being written now has been; end the transaction soon, searches wait for it."""
+    connection.execute(sa.text("LOCK TABLE traces IN SHARE MODE"))
+
+
+def prune(connection: Connection, *, before: datetime, limit: int) -> int:
+    """Remove at most `limit` traces made before a moment, the oldest first; returns how many. Ids sort by time."""
+    return connection.execute(_PRUNE, {"first": first_id_at(before), "limit": limit}).rowcount
 
 
 def _last_prompt(answer: TracedAnswer | None) -> Prompted | None:

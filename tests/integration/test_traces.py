@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from ingestion.publish import Publisher
 from ingestion.schedule import Housekeeper
 from ingestion.tasks import Workbench
 from kbcore.domain.document import Classification
+from kbcore.domain.ids import first_id_at
 from kbcore.errors import AclUnavailable
 from kbcore.metadata import users
 from kbcore.metadata.access import resolve_caller
@@ -194,8 +196,12 @@ def test_traces_are_kept_as_long_as_the_settings_say(desk: Desk) -> None:
     with desk.client() as client:
         for query in ("old", "older", "new"):
             client.post("/v1/search", json={"query": query}).raise_for_status()
+    old = first_id_at(datetime.now(UTC) - timedelta(days=90, minutes=1))
     with platform.database.begin() as connection:
-        connection.execute(sa.text("UPDATE traces SET created_at = now() - interval '91 days' WHERE question <> 'new'"))
+        connection.execute(
+            sa.text("UPDATE traces SET id = overlay(id PLACING :then FROM 1 FOR 13) WHERE question <> 'new'"),
+            {"then": old},
+        )
     bench = Workbench(platform, Publisher(platform))
     forever = platform.settings.traces.model_copy(update={"keep_days": 0})
     kept = platform.settings

@@ -32,8 +32,9 @@ def read_trace(trace_id: str, platform: PlatformDep, caller: CallerDep) -> Trace
 def replay_trace(trace_id: str, platform: PlatformDep, caller: CallerDep) -> ReplayOut:
     """The context of the old answer, from the stored versions, and whether the prompt is the same to the byte.
 
-    `today` says what would differ if the asker asked now. Words are given only if you may read all of them now. Your own
-    traces; administrators and auditors: all.
+    `today` says what would differ if the asker asked now. Words are given only if you may read all of them now.
+
+    Your own traces; administrators and auditors: all.
     """
     replayed = replay(platform, caller, trace_id)
     shown = replayed.context or ()
