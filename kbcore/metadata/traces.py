@@ -8,19 +8,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.exc import IntegrityError
 
 from kbcore.domain.ids import first_id_at
 from kbcore.domain.trace import Prompted, Trace, TracedAnswer, TracedPassage, TraceKind, TraceOutcome
-from kbcore.errors import Unauthenticated
 
 # What is asked about a document that is being erased is not kept: between the document's end and the emptying of
 # questions comes `await_recorded`, so that this row is found there, or this statement sees the end.
 _INSERT = sa.text("""
     INSERT INTO traces (id, trace_id, user_id, acting, kind, question, epoch, generation_id, model, prompt_hash, path)
-    SELECT :id, :trace_id, :user_id, :acting, :kind, CASE WHEN gone THEN '' ELSE :question END, :epoch, :generation_id,
+    SELECT :id, :trace_id, u.id, :acting, :kind, CASE WHEN gone THEN '' ELSE :question END, :epoch, :generation_id,
         :model, :prompt_hash, CASE WHEN gone THEN jsonb_set(:path, '{asked}', '{}') ELSE :path END
-    FROM (SELECT EXISTS (SELECT FROM documents WHERE id = ANY(:documents) AND erased_at IS NOT NULL) AS gone) g
+    FROM (SELECT EXISTS (SELECT FROM documents WHERE id = ANY(:documents) AND erased_at IS NOT NULL) AS gone) g, users u
+    WHERE u.id = :user_id FOR KEY SHARE OF u
 """).bindparams(sa.bindparam("path", type_=JSONB), sa.bindparam("documents", type_=ARRAY(sa.Text)))
 _COMPLETE = sa.text("""
     UPDATE traces SET model = :model, prompt_hash = :prompt_hash, path = path || jsonb_build_object('answer', :answer)
@@ -34,11 +33,10 @@ _VISIBLE = sa.text(f"""
 """)
 _OF_USER = sa.text(f"SELECT {_SHOWN} FROM traces WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit")
 _PRUNE = sa.text("DELETE FROM traces WHERE id IN (SELECT id FROM traces WHERE id < :first ORDER BY id LIMIT :limit)")
-_GONE = "The caller is not known any more."
 
 
-def insert(connection: Connection, trace: Trace) -> None:
-    """Keep a trace. Raises `Unauthenticated` if its asker has been removed meanwhile."""
+def insert(connection: Connection, trace: Trace) -> bool:
+    """Keep a trace; False if its asker has been removed meanwhile. From then on it can't be, until the commit."""
     prompted = _last_prompt(trace.answer)
     values = {
         "id": trace.id,
@@ -54,19 +52,15 @@ def insert(connection: Connection, trace: Trace) -> None:
         "path": _path(trace),
         "documents": list(dict.fromkeys((*trace.documents, *trace.refused_documents))),
     }
-    try:
-        connection.execute(_INSERT, values)
-    except IntegrityError:
-        raise Unauthenticated(_GONE) from None
+    return connection.execute(_INSERT, values).rowcount == 1
 
 
-def complete(connection: Connection, trace_row_id: str, answer: TracedAnswer) -> None:
-    """Add how the answer ended. Raises `Unauthenticated` if the trace was removed with its asker meanwhile."""
+def complete(connection: Connection, trace_row_id: str, answer: TracedAnswer) -> bool:
+    """Add how the answer ended; False if the trace was removed, with its asker, meanwhile."""
     prompted = _last_prompt(answer)
     prompt_hash = None if prompted is None else prompted.prompt_hash
     values = {"id": trace_row_id, "model": answer.model, "prompt_hash": prompt_hash, "answer": asdict(answer)}
-    if connection.execute(_COMPLETE, values).rowcount != 1:
-        raise Unauthenticated(_GONE)
+    return connection.execute(_COMPLETE, values).rowcount == 1
 
 
 def visible(connection: Connection, trace_id: str, *, owner: str | None, limit: int) -> list[Trace]:

@@ -13,7 +13,6 @@ from kbcore.domain.conversation import Citation
 from kbcore.domain.principal import Caller
 from kbcore.domain.trace import Prompted, Trace, TracedAnswer
 from kbcore.errors import ZhikuError
-from kbcore.metadata import traces
 from services.query.answer import Answer, Event, Retrieved, Said
 from services.query.found import Found, Ranked
 from services.query.pipeline import ask, search
@@ -41,9 +40,7 @@ def recorded_search(
     found = search(platform, caller, request)
     trace = trace_of_search(caller, request, found)
     shown = {item.passage.chunk_id for item in found.ranked if shows(item)}
-    with platform.database.begin() as connection:
-        traces.insert(connection, trace)
-        platform.audit.append(connection, retrieval_event(caller, trace, platform.audit.key, shown))
+    platform.traces.begin(trace, retrieval_event(caller, trace, platform.audit.key, shown))
     return found
 
 
@@ -95,21 +92,16 @@ class _Recording:
 
     def begin(self) -> None:
         """Keep what was retrieved."""
-        with self._platform.database.begin() as connection:
-            traces.insert(connection, self._trace)
-            self._platform.audit.append(connection, self._retrieval)
+        self._platform.traces.begin(self._trace, self._retrieval)
         self._begun = True
 
     def end(self, answer: TracedAnswer) -> None:
         """Keep how it ended, and what was retrieved if that is not yet kept."""
         self._ended = True
-        events = answer_events(self._caller, self._trace.id, answer)
-        with self._platform.database.begin() as connection:
-            if not self._begun:
-                traces.insert(connection, self._trace)
-                events = [self._retrieval, *events]
-            traces.complete(connection, self._trace.id, answer)
-            self._platform.audit.append(connection, *events)
+        events = answer_events(self._caller, self._trace, answer)
+        if not self._begun:
+            events = [self._retrieval, *events]
+        self._platform.traces.end(self._trace, answer, *events, begun=self._begun)
 
     def end_if_open(self, answer: TracedAnswer) -> None:
         """The same for an answer that nobody gets any more: a failure here is only logged."""

@@ -1,6 +1,7 @@
 """Trace: what a search or an answer did, as a frozen record, and its words in the audit log (docs/traces.md)."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -84,11 +85,11 @@ def retrieval_event(caller: Caller, trace: Trace, key: ChainKey, shown: Collecti
     """`search.retrieved`: which versions were found, refused and shown (their passages' chunk ids); no question."""
     retrieved = {(each.document_id, each.version) for each in trace.passages}
     seen = {(each.document_id, each.version) for each in trace.passages if each.chunk_id in shown}
-    return AuditEvent.by(
+    return _event(
         caller,
+        trace,
         "search.retrieved",
         documents=trace.documents,
-        trace=trace.id,
         use=trace.kind.value,
         question=key.pseudonym(trace.question),
         epoch=trace.epoch,
@@ -99,21 +100,21 @@ def retrieval_event(caller: Caller, trace: Trace, key: ChainKey, shown: Collecti
     )
 
 
-def answer_events(caller: Caller, trace_row_id: str, answer: TracedAnswer) -> list[AuditEvent]:
+def answer_events(caller: Caller, trace: Trace, answer: TracedAnswer) -> list[AuditEvent]:
     """`model.called` for every model that was asked, then `answer.given` unless it failed."""
     events = [
-        AuditEvent.by(caller, "model.called", trace=trace_row_id, **_called(answer, prompted, last=last))
+        _event(caller, trace, "model.called", **_called(answer, prompted, last=last))
         for prompted, last in zip(answer.prompts, [*[False] * (len(answer.prompts) - 1), True], strict=False)
     ]
     if answer.outcome is TraceOutcome.FAILED and not answer.cited:
         return events
     cited = {(document, version) for _, document, version, _, _ in answer.cited}
     documents = tuple(sorted({document for document, _ in cited} | set(answer.named)))
-    given = AuditEvent.by(
+    given = _event(
         caller,
+        trace,
         "answer.given",
         documents=documents,
-        trace=trace_row_id,
         outcome=answer.outcome.value,
         reason=answer.reason,
         model=answer.model,
@@ -121,6 +122,12 @@ def answer_events(caller: Caller, trace_row_id: str, answer: TracedAnswer) -> li
         named=list(answer.named),
     )
     return [*events, given]
+
+
+def _event(caller: Caller, trace: Trace, kind: str, *, documents: tuple[str, ...] = (), **detail: Any) -> AuditEvent:
+    """Under the trace's own id: the end of a stream may come when its request is over."""
+    event = AuditEvent.by(caller, kind, documents=documents, trace=trace.id, **detail)
+    return replace(event, trace_id=trace.trace_id or None)
 
 
 def _called(answer: TracedAnswer, prompted: Prompted, *, last: bool) -> Mapping[str, Any]:
