@@ -2,6 +2,8 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,13 +15,15 @@ from ingestion.publish import Publisher
 from ingestion.schedule import Housekeeper
 from ingestion.tasks import Workbench
 from kbcore.domain.document import Classification
-from kbcore.domain.ids import first_id_at
-from kbcore.errors import AclUnavailable
+from kbcore.domain.ids import first_id_at, new_id
+from kbcore.domain.principal import Caller
+from kbcore.errors import AclUnavailable, Unauthenticated
 from kbcore.metadata import users
 from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.tables import audit_events, traces
 from services.auth.api_keys import issue_key
 from services.query.pipeline import search
+from services.query.record import recorded_search
 from services.query.request import SearchRequest
 from tests.integration.asking import Desk
 
@@ -212,3 +216,23 @@ def test_traces_are_kept_as_long_as_the_settings_say(desk: Desk) -> None:
     Housekeeper(bench).prune_traces()
     assert [row["question"] for row in rows(desk)] == ["new"]
     bench.close()
+
+
+def test_requests_that_share_a_transaction_do_not_share_a_fate(desk: Desk) -> None:
+    platform, employee = desk.corpus.platform, desk.people["employee"]
+    gone = replace(employee, user_id=new_id())
+
+    def ask_as(caller: Caller) -> bool:
+        try:
+            recorded_search(platform, caller, SearchRequest("hotel", 3))
+        except Unauthenticated:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        answered = list(pool.map(ask_as, [employee, gone, employee, employee] * 6))
+    assert answered == [True, False, True, True] * 6
+    assert len(rows(desk)) == 18
+    written = events(desk, "search.retrieved")
+    assert {each["actor"] for each in written} == {employee.user_id}
+    assert {each["detail"]["trace"] for each in written} == {row["id"] for row in rows(desk)}
