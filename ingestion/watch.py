@@ -12,7 +12,7 @@ from kbcore.bootstrap import Platform
 from kbcore.domain.principal import KeyKind
 from kbcore.metadata import anomaly_stream, api_keys
 
-_BATCH = 500
+_BATCH = 5000  # what the windows reach back to is read once for each
 _OWN = ("anomaly.", "throttle.")
 """Kinds that Zhiku writes about people; nobody did them."""
 

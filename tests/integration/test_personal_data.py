@@ -1,10 +1,13 @@
 """What is held about a person: the copy of it, and that nothing is left after its erasure."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 import sqlalchemy as sa
+from typer.testing import CliRunner
 
 from kbcore.domain.document import Classification
 from kbcore.metadata import idempotency, users
@@ -13,6 +16,7 @@ from kbcore.metadata.idempotency import Answer
 from kbcore.metadata.tables import audit_events, golden_sets, identities, known_places, metadata
 from kbcore.signing import verify
 from services.auth.api_keys import issue_key
+from services.cli.main import build
 from tests.integration.asking import Desk
 
 NAME, MAIL, WORD = "zebedee.quux", "zebedee@quux.example", "flibbertigibbet"
@@ -99,7 +103,7 @@ def words_left(desk: Desk) -> list[str]:
     return left
 
 
-def test_nothing_of_a_person_is_left(desk: Desk, admin: httpx.Client, person: httpx.Client) -> None:
+def test_nothing_of_a_person_is_left(desk: Desk, admin: httpx.Client, person: httpx.Client, tmp_path: Path) -> None:
     leave_marks(desk, person, admin)
     assert set(words_left(desk)) >= {
         "users.name", "users.email", "users.display_name", "turns.question", "conversations.title", "traces.question",
@@ -111,6 +115,11 @@ def test_nothing_of_a_person_is_left(desk: Desk, admin: httpx.Client, person: ht
     assert verify(receipt)
     assert not verify({**receipt, "user_id": desk.people["employee"].user_id})
     assert receipt["user_id"] == user_id
+    file = tmp_path / "receipt.json"
+    file.write_text(json.dumps(receipt), encoding="utf-8")
+    arguments = ["verify-certificate", str(file), "--key", receipt["public_key"]]
+    said = CliRunner().invoke(build(arguments), arguments)
+    assert (said.exit_code, user_id in said.output) == (0, True)
     counted = {name: count for name, count in receipt["removed"].items() if count}
     assert counted == {
         "conversations": 1, "turns": 1, "feedback": 1, "traces": 2, "identities": 1, "keys": 1, "known_places": 1,
