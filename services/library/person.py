@@ -92,9 +92,8 @@ def copy_of(
     )
 
 
-def erase(connection: Connection, caller: Caller, name_or_id: str, signer: Signer) -> dict[str, Any]:
-    """Erase a person; the signed receipt. Raises `NotFound("user")`, `Conflict` (`own_account`, `last_admin`)."""
-    user = users.get_user(connection, name_or_id)
+def erase(connection: Connection, caller: Caller, user: User, signer: Signer) -> dict[str, Any]:
+    """Erase a person; the signed receipt. Raises `Conflict` (`own_account`, `last_admin`)."""
     if user.id in (caller.user_id, caller.acting_id):
         raise Conflict("Nobody erases its own account; another administrator has to.", code="own_account")
     removed = erase_person(connection, user)

@@ -179,7 +179,7 @@ def test_a_person_gets_all_that_is_held_about_it(desk: Desk, admin: httpx.Client
     assert person.get(f"/v1/users/{NAME}/export").status_code == 403
     last = copy["audit"][-1]["seq"]
     later = person.get("/v1/users/me/export", params={"audit_after": last}).json()
-    assert [record["kind"] for record in later["audit"]] == ["person.exported"]
+    assert [record["kind"] for record in later["audit"]] == ["person.exported", "request.refused"]
 
 
 def test_an_export_shows_no_more_than_both_may_read(desk: Desk, admin: httpx.Client, person: httpx.Client) -> None:

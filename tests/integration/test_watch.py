@@ -149,6 +149,16 @@ def test_refusals_in_batches(desk: Desk) -> None:
     assert addresses == {None, "198.51.100.7"}
 
 
+def test_somebody_who_tries_addresses(desk: Desk) -> None:
+    limit(desk, refusals=10, rules="refusals")
+    with desk.client() as client:
+        for number in range(25):
+            assert client.get(f"/v1/documents/{number}").status_code == 404
+    assert look(desk) == [("refusals", desk.people["employee"].user_id)]
+    (event,) = recorded(desk, "anomaly.refusals")
+    assert event["detail"]["refusals"] > event["detail"]["limit"] == 10
+
+
 @pytest.mark.parametrize(("begin", "end", "expected"), [(0, 0, 0), (1, 0, 1)])
 def test_restricted_documents_off_hours(desk: Desk, begin: int, end: int, expected: int) -> None:
     hour = datetime.now(UTC).hour

@@ -11,11 +11,12 @@ from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
 from kbcore.errors import Forbidden
 from kbcore.metadata import users
-from services.api.dependencies import AdminDep, CallerDep, PlatformDep
+from services.api.dependencies import AdminDep, CallerDep, PlatformDep, SeenDep
 from services.api.schemas.names import Text
 from services.api.schemas.person import PersonExport, PersonReceipt
 from services.api.schemas.problem import problems
 from services.api.writes import Done, WriteDep
+from services.library.change_events import user_changed
 from services.library.person import copy_of, erase
 
 router = APIRouter(prefix="/v1/users", tags=["people"])
@@ -26,18 +27,29 @@ AuditAfter = Annotated[int, Query(ge=0, le=2**62, description="`next_audit_after
 
 @router.get("/me/export", summary="Everything that is held about you", responses=problems(403))
 def export_me(
-    platform: PlatformDep, caller: CallerDep, traces_after: TracesAfter = "", audit_after: AuditAfter = 0
+    platform: PlatformDep,
+    caller: CallerDep,
+    seen: SeenDep,
+    traces_after: TracesAfter = "",
+    audit_after: AuditAfter = 0,
 ) -> PersonExport:
     """Answers whose sources you may not read any more are withheld, as in your conversations. Not for service accounts
     that act for you."""
     if caller.acting_id is not None:
         raise Forbidden("Only the person itself may ask for this.")
-    return _export(platform, caller, caller.user_id, traces_after, audit_after)
+    shown = _export(platform, caller, caller.user_id, traces_after, audit_after)
+    seen.recorded()
+    return shown
 
 
 @router.get("/{user}/export", summary="Everything that is held about a person", responses=problems(403, 404))
 def export_person(
-    user: str, platform: PlatformDep, caller: AdminDep, traces_after: TracesAfter = "", audit_after: AuditAfter = 0
+    user: str,
+    platform: PlatformDep,
+    caller: AdminDep,
+    seen: SeenDep,
+    traces_after: TracesAfter = "",
+    audit_after: AuditAfter = 0,
 ) -> PersonExport:
     """An answer is included if the person and you may both read all its sources now, a question with it.
 
@@ -45,7 +57,9 @@ def export_person(
     """
     with platform.database.statement() as connection:
         user_id = users.get_user(connection, user).id
-    return _export(platform, caller, user_id, traces_after, audit_after)
+    shown = _export(platform, caller, user_id, traces_after, audit_after)
+    seen.recorded()
+    return shown
 
 
 @router.post(
@@ -61,9 +75,10 @@ def erase_user(user: str, platform: PlatformDep, caller: AdminDep, write: WriteD
     """
 
     def work(connection: Connection) -> Done:
-        receipt = PersonReceipt.of(erase(connection, caller, user, platform.certificates))
+        person = users.get_user(connection, user)
+        receipt = PersonReceipt.of(erase(connection, caller, person, platform.certificates))
         erased = AuditEvent.by(caller, "person.erased", user=receipt.user_id, removed=receipt.removed)
-        return Done(receipt, events=(erased,))
+        return Done(receipt, events=(*user_changed(caller, person, None), erased))
 
     return write.perform(work, before_replay=None)
 
