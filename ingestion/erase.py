@@ -7,7 +7,7 @@ The request has ended the document already, in one transaction: nobody reads it,
 3. remove the document's rows from every kept collection, whatever SQL knows of them
 4. remove rows, places, texts, and vectors that nobody else needs from SQL
 5. without the lock: remove the bytes that no other document has
-6. note and empty the answers that rest on it, what was said about them, and remembered replies
+6. note and empty the answers that rest on it, what was said about them, remembered replies, and questions in traces
 7. empty titles, names, tags and comments; the ledger keeps that so many versions were received
 8. remove the vectors that no row needs, for they may have been made for it
 9. probe every place; what is found sends it back to 1
@@ -30,7 +30,7 @@ from kbcore.audit.events import AuditEvent
 from kbcore.bootstrap import Platform
 from kbcore.errors import ItemFailed
 from kbcore.language.weights import unpack
-from kbcore.metadata import blob_references, erasures, generations, remnants, removal, retention, scrub
+from kbcore.metadata import blob_references, erasures, generations, remnants, removal, retention, scrub, traces
 from kbcore.metadata.database import PUBLISH_LOCK
 from kbcore.metadata.erasures import Erasure, Found
 from kbcore.metadata.generations import Generation
@@ -174,11 +174,18 @@ class Eraser:
     def _scrub(self, erasure: Erasure) -> Found:
         """Returns all that was found, what people's records said included: noted before they are emptied."""
         with self._platform.database.begin() as connection:
+            traces.await_recorded(connection)
+        with self._platform.database.begin() as connection:
             mentions = scrub.mentions(connection, erasure.document_id)
             found = erasures.keep_found(
                 connection,
                 erasure.id,
-                Found(turns=mentions.turns, comments=mentions.comments, replies=mentions.replies),
+                Found(
+                    turns=mentions.turns,
+                    comments=mentions.comments,
+                    replies=mentions.replies,
+                    traces=mentions.traces,
+                ),
             )
             scrub.forget_mentions(connection, erasure.document_id)
         self._reached(EraseStep.ANSWERS_EMPTIED)
@@ -251,6 +258,7 @@ def _removed(found: Found, probed: Probed) -> dict[str, int]:
         "turns": len(found.turns),
         "comments": found.comments,
         "replies": found.replies,
+        "trace_questions": found.traces,
     }
 
 

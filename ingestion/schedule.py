@@ -2,16 +2,18 @@
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
 
 from ingestion.index.work import knows_model
 from ingestion.tasks import Workbench
+from ingestion.watch import watch
 from kbcore.bootstrap import Platform
 from kbcore.domain.job import JobKind, JobState
 from kbcore.errors import Unavailable
-from kbcore.metadata import generations, jobs, retention
+from kbcore.metadata import generations, jobs, retention, traces
 from kbcore.metadata.audit_export import export_head
 
 log = structlog.get_logger(__name__)
@@ -21,11 +23,12 @@ _RETENTION_LOCK = 0x5A48524554  # "ZHRET": one of all workers looks what is due;
 _RESEND_AFTER_S = 5.0
 _OVERTAKEN_BY_S = 60.0
 _RESEND_LIMIT = 100
+_PRUNE_LIMIT = 5000
 _RETENTION_EVERY_S = 300.0  # how often is looked; a space is purged at most hourly
 
 
 class Housekeeper:
-    """Four daemon threads: leases are renewed whatever the sweeping has to wait for."""
+    """Daemon threads: leases are renewed whatever the sweeping has to wait for."""
 
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
@@ -35,6 +38,8 @@ class Housekeeper:
             Repeated("sweeper", every_s, self.sweep),
             Repeated("retention", _RETENTION_EVERY_S, self.order_purges),
             Repeated("audit heads", bench.platform.settings.audit.export_every_s, self.export_head),
+            Repeated("traces", _RETENTION_EVERY_S, self.prune_traces),
+            Repeated("anomalies", bench.platform.settings.anomaly.every_s, self.watch),
         )
 
     def start(self) -> None:
@@ -71,6 +76,20 @@ class Housekeeper:
         self._bench.publisher.publish_due()
         if not busy:
             self._bench.publisher.flush()
+
+    def watch(self) -> None:
+        """Judge what is new in the audit log."""
+        watch(self._bench.platform, datetime.now(UTC))
+
+    def prune_traces(self) -> None:
+        """Remove traces that are older than they are kept."""
+        platform = self._bench.platform
+        keep_days = platform.settings.traces.keep_days
+        before = datetime.now(UTC) - timedelta(days=keep_days)
+        removed = _PRUNE_LIMIT if keep_days else 0
+        while removed == _PRUNE_LIMIT:
+            with platform.database.begin() as connection:
+                removed = traces.prune(connection, before=before, limit=_PRUNE_LIMIT)
 
     def order_purges(self) -> None:
         """Queue what retention asks for."""

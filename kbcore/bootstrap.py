@@ -28,6 +28,7 @@ from kbcore.llm.interface import AnswerModel
 from kbcore.llm.langchain_chat import LangChainModel
 from kbcore.metadata.audit_trail import AuditTrail
 from kbcore.metadata.database import Database
+from kbcore.metadata.trace_journal import TraceJournal
 from kbcore.queue.celery import CeleryQueue
 from kbcore.queue.interface import JobQueue
 from kbcore.rerank.cross_encoder import CrossEncoderReranker
@@ -132,6 +133,11 @@ class Platform:
             max_age_s=settings.token_max_age_s,
         )
         return Tokens(keys, expected, remember_s=settings.jwks_ttl_s)
+
+    @cached_property
+    def traces(self) -> TraceJournal:
+        """What writes traces, with their audit records."""
+        return TraceJournal(self.database, self.audit)
 
     @cached_property
     def queue(self) -> JobQueue:

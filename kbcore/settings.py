@@ -11,11 +11,13 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
@@ -28,6 +30,7 @@ from pydantic import (
     field_validator,
 )
 
+from kbcore.audit.anomalies import Rule, Thresholds
 from kbcore.errors import ConfigurationError
 
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "configs"
@@ -222,6 +225,72 @@ class OidcSettings(_Section):
         return jwks_url
 
 
+class TraceSettings(_Section):
+    """Traces of searches and answers."""
+
+    keep_days: int = Field(ge=0)
+
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class AnomalySettings(_Section):
+    """What is remarkable in the audit log."""
+
+    rules: Words
+    every_s: float = Field(gt=0)
+    documents_per_hour: int = Field(ge=1)
+    refusals: int = Field(ge=1)
+    off_hours_from: int = Field(ge=0, le=23)
+    off_hours_to: int = Field(ge=0, le=23)
+    off_days: Words
+    time_zone: str
+    throttle_minutes: int = Field(ge=0)
+    throttle_rules: Words
+
+    @field_validator("rules", "throttle_rules")
+    @classmethod
+    def _known_rules(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            Rule(name)
+        return names
+
+    @field_validator("off_days")
+    @classmethod
+    def _known_days(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(names) <= set(_DAYS):
+            raise ValueError(f"days are {', '.join(_DAYS)}")
+        return names
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (OSError, ValueError, LookupError):
+            raise ValueError("no such time zone; they are named like Asia/Shanghai") from None
+        return name
+
+    @property
+    def throttling(self) -> frozenset[Rule]:
+        """The rules that put off requests of who caused a finding."""
+        return frozenset(map(Rule, self.throttle_rules)) if self.throttle_minutes else frozenset()
+
+    def thresholds(self) -> Thresholds:
+        """The same for the rules."""
+        return Thresholds(
+            rules=frozenset(map(Rule, self.rules)),
+            documents=self.documents_per_hour,
+            documents_window=timedelta(hours=1),
+            refusals=self.refusals,
+            refusals_window=timedelta(minutes=5),
+            off_from=self.off_hours_from,
+            off_to=self.off_hours_to,
+            off_days=frozenset(_DAYS.index(day) + 1 for day in self.off_days),
+            zone=ZoneInfo(self.time_zone),
+        )
+
+
 class ParsingSettings(_Section):
     """Limits of the parsing process."""
 
@@ -330,6 +399,8 @@ class Settings(_Section):
     login: LoginSettings
     oidc: OidcSettings
     egress: EgressSettings
+    traces: TraceSettings
+    anomaly: AnomalySettings
     retrieval: RetrievalSettings
     evaluation: EvaluationSettings
     answer: AnswerSettings

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from kbcore.language.identifiers import identifiers
 from kbcore.language.overlap import coverage, features
 from kbcore.language.script import detect_language
-from kbcore.llm.interface import NO_ANSWER, AnswerPart, AnswerRequest, Source
+from kbcore.llm.interface import NO_ANSWER, AnswerPart, AnswerRequest, Prompt, Source
+from kbcore.llm.prompt import quoted_from
 from kbcore.llm.quotable import Quote, quotable
 
 _EMBEDDED = 12
@@ -60,6 +61,10 @@ class ExtractiveModel:
     def name(self) -> str:
         """`extractive`."""
         return "extractive"
+
+    def prompt(self, request: AnswerRequest) -> Prompt:
+        """The numbered sources and the question."""
+        return quoted_from(request)
 
     def answer(self, request: AnswerRequest) -> Generator[AnswerPart, None, None]:
         """One part for each quote, the best first; `NO_ANSWER` if there is nothing to quote."""

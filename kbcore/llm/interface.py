@@ -1,5 +1,7 @@
 """Answer generation: from a question and numbered passages to text with [n] markers."""
 
+import hashlib
+import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -31,6 +33,29 @@ class AnswerRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message; `role` is `system`, `user` or `assistant`."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model reads. `numbers` are the sources in it; `template_hash` (SHA-256, hex) is of its fixed text."""
+
+    messages: tuple[Message, ...]
+    numbers: tuple[int, ...]
+    template_hash: str
+
+    @property
+    def hash(self) -> str:
+        """SHA-256, hex, of the messages as JSON `[[role, content], …]` in UTF-8."""
+        text = json.dumps([[each.role, each.content] for each in self.messages], ensure_ascii=False)
+        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens as the model counts them; 0 where no model ran."""
 
@@ -53,6 +78,9 @@ class AnswerModel(Protocol):
     @property
     def name(self) -> str:
         """As shown in `/v1/models` and in the answer's `model`."""
+
+    def prompt(self, request: AnswerRequest) -> Prompt:
+        """What `answer` reads for this request; calls no model."""
 
     def answer(self, request: AnswerRequest) -> Generator[AnswerPart, None, None]:
         """Stream the answer; closing the generator stops the model. Raises `Unavailable`.

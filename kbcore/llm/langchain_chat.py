@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kbcore.errors import Unavailable
-from kbcore.llm.interface import AnswerPart, AnswerRequest, Usage
-from kbcore.llm.prompt import answer_tokens, messages
+from kbcore.llm.interface import AnswerPart, AnswerRequest, Prompt, Usage
+from kbcore.llm.prompt import answer_tokens, render
 
 if TYPE_CHECKING:
     from langchain_core.language_models.chat_models import BaseChatModel
@@ -48,6 +48,10 @@ class LangChainModel:
         """As configured in `[[llm.models]]`."""
         return self._name
 
+    def prompt(self, request: AnswerRequest) -> Prompt:
+        """The messages that are sent."""
+        return render(request, self._prompts, self._context_tokens)
+
     def answer(self, request: AnswerRequest) -> Generator[AnswerPart, None, None]:
         """Stream the model's words; usage and finish reason come last."""
         chat = self._chat.bind(
@@ -55,7 +59,7 @@ class LangChainModel:
             max_tokens=answer_tokens(request, self._context_tokens),
             **({"stop": list(request.stop)} if request.stop else {}),
         )
-        prompt = [(message.role, message.content) for message in messages(request, self._prompts, self._context_tokens)]
+        prompt = [(message.role, message.content) for message in self.prompt(request).messages]
         usage, finish = Usage(), None
         for chunk in self._guarded(chat.stream(prompt)):
             finish = chunk.response_metadata.get("finish_reason") or finish

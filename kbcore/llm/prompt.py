@@ -7,23 +7,14 @@ between marker lines whose code is derived from the sources themselves, so no do
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from kbcore.llm.interface import AnswerRequest, Source
+from kbcore.llm.interface import AnswerRequest, Message, Prompt, Source
 
 _SLOT = re.compile(r"\{\{([a-z]+)\}\}")
 _TURNS = 3
 """How many earlier (question, answer) pairs the model sees."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One chat message; `role` is `system`, `user` or `assistant`."""
-
-    role: str
-    content: str
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
@@ -31,22 +22,43 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return _SLOT.sub(lambda slot: values[slot.group(1)], template)
 
 
-def messages(request: AnswerRequest, prompts: Path, context_tokens: int) -> list[Message]:
+def render(request: AnswerRequest, prompts: Path, context_tokens: int) -> Prompt:
     """System rules, earlier turns, then sources and question; the last sources are left out if they do not fit."""
     system, user = _template(prompts, "zh" if request.language == "zh" else "en")
     history = request.history[-_TURNS:]
     spent = estimate_tokens(system + user + request.question) + sum(estimate_tokens(q + a) for q, a in history)
     room = context_tokens - spent - answer_tokens(request, context_tokens)
     boundary = _boundary(request)
+    blocks = _fitting(request.sources, boundary, room)
     earlier = [
         message for question, answer in history for message in (Message("user", question), Message("assistant", answer))
     ]
     values = {
         "boundary": boundary,
-        "sources": "\n\n".join(_fitting(request.sources, boundary, room)),
+        "sources": "\n\n".join(blocks),
         "question": request.question,
     }
-    return [Message("system", system), *earlier, Message("user", fill(user, values))]
+    return Prompt(
+        messages=(Message("system", system), *earlier, Message("user", fill(user, values))),
+        numbers=tuple(source.number for source in request.sources[: len(blocks)]),
+        template_hash=template_hash(system, user),
+    )
+
+
+def quoted_from(request: AnswerRequest) -> Prompt:
+    """What the extractive model reads: the numbered sources, all of them, and the question, without any rules."""
+    boundary = _boundary(request)
+    blocks = [_block(source, boundary) for source in request.sources]
+    return Prompt(
+        messages=(Message("user", "\n\n".join((*blocks, request.question))),),
+        numbers=tuple(source.number for source in request.sources),
+        template_hash=template_hash(),
+    )
+
+
+def template_hash(*parts: str) -> str:
+    """SHA-256, hex, of a prompt's fixed text."""
+    return hashlib.sha256("\n---\n".join(parts).encode()).hexdigest()
 
 
 def answer_tokens(request: AnswerRequest, context_tokens: int) -> int:

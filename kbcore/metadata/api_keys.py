@@ -140,6 +140,12 @@ def get_key(connection: Connection, key_id: str) -> ApiKey:
     return _key(row)
 
 
+def kind_of(connection: Connection, key_id: str) -> KeyKind | None:
+    """What a key is for; None if there is no such key."""
+    kind = connection.execute(sa.select(api_keys.c.kind).where(api_keys.c.id == key_id)).scalar_one_or_none()
+    return None if kind is None else KeyKind(kind)
+
+
 def list_keys(
     connection: Connection, *, user_id: str | None, kind: KeyKind | None = None, after: str | None, limit: int
 ) -> list[ApiKey]:

@@ -1,7 +1,7 @@
 """Conversations: what somebody asked and was answered. Only their owner sees them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -93,8 +93,8 @@ def add_turn(connection: Connection, turn: Turn, named: Sequence[str] = ()) -> N
     connection.execute(touched.values(updated_at=sa.func.now()))
 
 
-def turns_of(connection: Connection, user_id: str, conversation_id: str) -> list[Turn]:
-    """The turns of the user's conversation, oldest first, each checked again.
+def turns_of(connection: Connection, user_id: str, conversation_id: str, *, shown_to: str | None = None) -> list[Turn]:
+    """The turns of the user's conversation, oldest first, each checked again; `shown_to` must be able to read, too.
 
     If any document that an answer cites or names may not be read by this user now, the turn has answer None, no
     citations, and `WITHHELD` as its reason; if one was erased and this user could still read all of them, `ERASED`.
@@ -109,11 +109,33 @@ def turns_of(connection: Connection, user_id: str, conversation_id: str) -> list
     rows = [(_turn(dict(row._mapping)), _documents(row.citations)) for row in connection.execute(query)]
     wanted = sorted({document for _, documents in rows for document in documents})
     readable = readable_documents(connection, user_id, wanted) if wanted else frozenset()
+    if shown_to is not None and wanted:
+        readable &= readable_documents(connection, shown_to, wanted)
     told = _told_of_erasure(connection, user_id, [turn.id for turn, _ in rows if turn.reason == ERASED])
     return [
         turn if documents <= readable and (turn.reason != ERASED or turn.id in told) else _withheld(turn)
         for turn, documents in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTurn:
+    """A turn as it is stored; `documents` are those that its answer rests on. `answer` is None once it was emptied."""
+
+    question: str
+    answer: str | None
+    documents: frozenset[str]
+
+
+def kept_turns(connection: Connection, user_id: str, turn_ids: Sequence[str]) -> dict[str, KeptTurn]:
+    """These turns of a user by id, those that are still there. Who may read them is left to the caller to ask."""
+    owned = sa.and_(conversations.c.id == turns.c.conversation_id, conversations.c.user_id == user_id)
+    query = sa.select(turns).join(conversations, owned).where(turns.c.id.in_(turn_ids))
+    rows = connection.execute(query).all() if turn_ids else []
+    return {
+        row.id: KeptTurn(row.question, None if row.reason == ERASED else row.answer, _documents(row.citations))
+        for row in rows
+    }
 
 
 def add_feedback(

@@ -32,7 +32,7 @@ class Found:
     """What there was of a document, by what identifies it: to remove it, to probe for it, and to count it.
 
     `rows` are chunk ids by generation, `vectors` counts rows of Milvus by collection, `hashes` (hex) identify stored
-    vectors and `blobs` bytes, `turns` are ids of answers; `comments` and `replies` are counts.
+    vectors and `blobs` bytes, `turns` are ids of answers; `comments`, `replies` and `traces` are counts.
     """
 
     versions: int = 0
@@ -43,6 +43,7 @@ class Found:
     turns: frozenset[str] = frozenset()
     comments: int = 0
     replies: int = 0
+    traces: int = 0
 
     def and_before(self, before: "Found") -> Self:
         """This and what an interrupted try had found, part of which may be gone by now."""
@@ -61,6 +62,7 @@ class Found:
             turns=self.turns | before.turns,
             comments=max(self.comments, before.comments),
             replies=max(self.replies, before.replies),
+            traces=max(self.traces, before.traces),
         )
 
 
@@ -130,6 +132,7 @@ def _written(found: Found) -> dict[str, Any]:
         "turns": sorted(found.turns),
         "comments": found.comments,
         "replies": found.replies,
+        "traces": found.traces,
     }
 
 

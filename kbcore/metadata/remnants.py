@@ -38,6 +38,7 @@ def in_sql(connection: Connection, document_id: str) -> dict[str, int]:
         "sql remembered replies": left.replies,
         "sql errors of jobs": left.errors,
         "sql golden sets": left.golden_sets,
+        "sql traces": left.traces,
     }
 
 

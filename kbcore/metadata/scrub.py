@@ -40,6 +40,13 @@ _FORGET_REPLIES = sa.text("""
     UPDATE idempotency SET status = 404, body = NULL WHERE strpos(body::text, :document_id) > 0
 """)
 
+# What was asked about the document, in the asker's own words; that it was asked, and what was found, stays.
+_ASKED = "strpos(path::text, :document_id) > 0 AND (question <> '' OR path->'asked' <> '{}')"
+_QUESTIONS = sa.text(f"SELECT count(*) FROM traces WHERE {_ASKED}")
+_FORGET_QUESTIONS = sa.text(f"""
+    UPDATE traces SET question = '', path = jsonb_set(path, '{{asked}}', '{{}}') WHERE {_ASKED}
+""")
+
 _ANSWERED_BY = "EXISTS (SELECT FROM jsonb_array_elements(questions) q WHERE q->'documents' ? :document_id)"
 _GOLDEN_SETS = sa.text(f"SELECT count(*) FROM golden_sets WHERE {_ANSWERED_BY}")
 _FORGET_GOLDEN = sa.text(f"""
@@ -71,7 +78,8 @@ DESCRIBING = {table: [column for column in table.c if column.name not in kept] f
 class Mentions:
     """Where other records repeat a document: ids of answers, and numbers of the rest.
 
-    That is comments, remembered replies, errors of jobs, and golden sets that name it as what answers a question.
+    That is comments, remembered replies, errors of jobs, golden sets that name it as what answers a question, and
+    traces of searches that found it and still have the question.
     """
 
     turns: frozenset[str]
@@ -79,6 +87,7 @@ class Mentions:
     replies: int
     errors: int
     golden_sets: int
+    traces: int
 
 
 def end_document(connection: Connection, document_id: str, by: str) -> None:
@@ -128,13 +137,14 @@ def mentions(connection: Connection, document_id: str) -> Mentions:
         replies=int(connection.execute(_REPLIES, named).scalar_one()),
         errors=connection.execute(sa.select(sa.func.count()).where(_telling_job(document_id))).scalar_one(),
         golden_sets=int(connection.execute(_GOLDEN_SETS, named).scalar_one()),
+        traces=int(connection.execute(_QUESTIONS, named).scalar_one()),
     )
 
 
 def forget_mentions(connection: Connection, document_id: str) -> None:
     """Empty the answers that cite or name a document, what was said about them, and replies that repeat it.
 
-    Errors of its jobs keep their codes only, and golden questions lose it as an answer.
+    Errors of its jobs keep their codes only, golden questions lose it as an answer, and traces their questions.
     """
     named = {"document_id": document_id}
     connection.execute(_FORGET_COMMENTS, named)
@@ -142,6 +152,7 @@ def forget_mentions(connection: Connection, document_id: str) -> None:
     connection.execute(_FORGET_REPLIES, named)
     connection.execute(jobs.update().where(_telling_job(document_id)).values(error="", error_page=None))
     connection.execute(_FORGET_GOLDEN, named)
+    connection.execute(_FORGET_QUESTIONS, named)
 
 
 def forget_names(connection: Connection, document_id: str) -> None:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from kbcore.metadata import ledger
+from kbcore.metadata import anomaly_stream, ledger
 from kbcore.metadata.audit_export import CURSOR
 from kbcore.metadata.tables import audit_cursors, audit_head, epoch, erasures, generations, jobs, versions
 from kbcore.observability import metrics
@@ -29,6 +29,7 @@ def measure(connection: Connection) -> None:
         versions_by_state=dict(by_state.all()),
         versions_purged=connection.execute(purged).scalar_one(),
         erasures_by_state=dict(by_done.all()),
+        anomalies_by_rule=anomaly_stream.findings_by_rule(connection),
         oldest_queued_s=float(connection.execute(sa.select(waits).where(jobs.c.state == "queued")).scalar() or 0.0),
     )
 

@@ -100,7 +100,7 @@ def update_user(connection: Connection, user_id: str, values: Mapping[str, objec
 
     Raises `NotFound("user")`, `Conflict` (`name_taken`, `external_id_taken`, `last_admin`).
     """
-    _hold_last_admin(connection)
+    hold_last_admin(connection)
     before = get_user(connection, user_id)
     taken = sa.select(users.c.id).where(users.c.name == values.get("name"), users.c.id != user_id)
     if connection.execute(taken).first() is not None:
@@ -121,7 +121,7 @@ def update_user(connection: Connection, user_id: str, values: Mapping[str, objec
 
 def delete_user(connection: Connection, user_id: str) -> None:
     """Remove a user with keys, memberships and entries in space policies. Raises `Conflict` (`last_admin`)."""
-    _hold_last_admin(connection)
+    hold_last_admin(connection)
     user = get_user(connection, user_id)
     connection.execute(sa.delete(users).where(users.c.id == user_id))
     if _in_charge(user):
@@ -168,7 +168,8 @@ def _require_free_external_id(connection: Connection, external_id: object, *, be
         raise Conflict("Another user has this external_id already.", code="external_id_taken")
 
 
-def _hold_last_admin(connection: Connection) -> None:
+def hold_last_admin(connection: Connection) -> None:
+    """Let nobody else change who is in charge until the transaction ends."""
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LAST_ADMIN_LOCK)))
 
 

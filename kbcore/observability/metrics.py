@@ -45,6 +45,7 @@ index_rows = Gauge("zhiku_index_rows", "Open rows of the live index", registry=r
 jobs = Gauge("zhiku_jobs", "Jobs by kind and state", ["kind", "state"], registry=registry)
 versions = Gauge("zhiku_versions", "Received document versions by state", ["state"], registry=registry)
 purged_versions = Gauge("zhiku_purged_versions", "Versions whose content was purged or erased", registry=registry)
+anomalies = Gauge("zhiku_anomalies", "Findings of the anomaly rules on record", ["rule"], registry=registry)
 erasures = Gauge("zhiku_erasures", "Erasures of documents by state", ["state"], registry=registry)
 ledger_items = Gauge("zhiku_ledger_items", "Received items by how they ended", ["outcome"], registry=registry)
 ledger_imbalance = Gauge(
@@ -67,6 +68,7 @@ def set_stock(
     versions_by_state: Mapping[str, int],
     versions_purged: int,
     erasures_by_state: Mapping[str, int],
+    anomalies_by_rule: Mapping[str, int],
     oldest_queued_s: float,
 ) -> None:
     """Set the gauges of stock; combinations that no longer exist disappear."""
@@ -74,6 +76,8 @@ def set_stock(
     index_rows.set(rows)
     oldest_job_seconds.set(oldest_queued_s)
     purged_versions.set(versions_purged)
+    for rule, count in anomalies_by_rule.items():
+        anomalies.labels(rule).set(count)
     erasures.clear()
     for state, count in erasures_by_state.items():
         erasures.labels(state).set(count)

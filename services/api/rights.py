@@ -61,6 +61,8 @@ RIGHTS: Mapping[str, Right] = {
     "GET /v1/conversations/{conversation_id}": _ASK,
     "DELETE /v1/conversations/{conversation_id}": _ASK,
     "POST /v1/feedback": _ASK,
+    "GET /v1/traces/{trace_id}": Right(Who.CALLER, Scope.AUDIT),  # one's own; auditors and administrators: all
+    "POST /v1/traces/{trace_id}/replay": Right(Who.CALLER, Scope.AUDIT),
     # Documents
     "POST /v1/documents": _WRITE,
     "GET /v1/documents": _READ,
@@ -107,6 +109,7 @@ RIGHTS: Mapping[str, Right] = {
     "POST /v1/login": _PUBLIC,
     "POST /v1/logout": Right(Who.ITSELF),
     "GET /v1/users/me": _ME,
+    "GET /v1/users/me/export": _MYSELF,
     "GET /v1/users/me/keys": _MYSELF,
     "POST /v1/users/me/keys": _MYSELF,
     "DELETE /v1/users/me/keys/{key_id}": _MYSELF,
@@ -117,6 +120,8 @@ RIGHTS: Mapping[str, Right] = {
     "GET /v1/users/{user}": _LOOK,
     "PATCH /v1/users/{user}": _ADMIN,
     "DELETE /v1/users/{user}": _ADMIN,
+    "GET /v1/users/{user}/export": _ADMIN,
+    "POST /v1/users/{user}/erase": _ADMIN,
     "POST /v1/groups": _ADMIN,
     "GET /v1/groups": _LOOK,
     "GET /v1/groups/{group}": _LOOK,

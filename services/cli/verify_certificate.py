@@ -1,4 +1,4 @@
-"""`zhiku verify-certificate FILE`: was this certificate of erasure signed, and is it unchanged?"""
+"""`zhiku verify-certificate FILE`: was this certificate, or receipt, of an erasure signed, and is it unchanged?"""
 
 import json
 from pathlib import Path
@@ -33,7 +33,11 @@ def command(
     if key is not None and certificate["public_key"] != key:
         console.print(f"[red]not genuine[/red]: signed with another key, {certificate['public_key']}")
         raise typer.Exit(1)
-    console.print(f"[green]genuine[/green]: document {certificate.get('document_id')} was erased")
-    console.print(f"  asked for {certificate.get('requested_at')}, done {certificate.get('finished_at')}")
+    if "user_id" in certificate:
+        console.print(f"[green]genuine[/green]: person {certificate['user_id']} was erased")
+        console.print(f"  done {certificate.get('erased_at')}")
+    else:
+        console.print(f"[green]genuine[/green]: document {certificate.get('document_id')} was erased")
+        console.print(f"  asked for {certificate.get('requested_at')}, done {certificate.get('finished_at')}")
     if key is None:
         console.print(f"  signed with {certificate['public_key']}; that this key is your server's, only --key verifies")

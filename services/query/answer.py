@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kbcore.domain.conversation import Citation
+from kbcore.domain.trace import Prompted
 from kbcore.llm.interface import Usage
 from services.query.found import Found
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The first event: what the answer will be written from."""
+    """The first event: what the answer will be written from, and the question as it was searched."""
 
     found: Found
+    standalone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +47,5 @@ class Answer:
     as_of: datetime | None = None
 
 
-Event = Retrieved | Said | Answer
+Event = Retrieved | Prompted | Said | Answer
+"""`Prompted` comes before a model is asked; a second one, if that model does not answer."""

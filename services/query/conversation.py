@@ -1,5 +1,6 @@
 """The thread that a question belongs to: what was said before, as far as it may still be read."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kbcore.domain.conversation import Turn
@@ -13,18 +14,30 @@ from services.query.answer import Answer
 _TITLE = 60
 
 
-def earlier_turns(database: Database, caller: Caller, conversation_id: str | None) -> tuple[tuple[str, str], ...]:
-    """Earlier (question, answer) pairs, oldest first; an answer that was withheld is empty.
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was said before: (question, answer) pairs, oldest first, and the turns that they come from.
+
+    The answer of an abstention, and one that was withheld, is empty.
+    """
+
+    pairs: tuple[tuple[str, str], ...] = ()
+    turn_ids: tuple[str, ...] = ()
+
+
+def earlier_turns(database: Database, caller: Caller, conversation_id: str | None) -> Earlier:
+    """The conversation so far.
 
     Raises `NotFound("conversation")` if the caller has no such conversation.
     """
     if conversation_id is None:
-        return ()
+        return Earlier()
     with database.snapshot() as connection:
         if conversations.get(connection, caller.user_id, conversation_id) is None:
             raise NotFound("conversation")
         turns = conversations.turns_of(connection, caller.user_id, conversation_id)
-    return tuple((turn.question, "" if turn.abstained else turn.answer or "") for turn in turns)
+    pairs = tuple((turn.question, "" if turn.abstained else turn.answer or "") for turn in turns)
+    return Earlier(pairs, tuple(turn.id for turn in turns))
 
 
 def remember(

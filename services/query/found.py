@@ -19,10 +19,11 @@ class QueryVectors:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What the legs named, not yet believed. `more` is true if a leg could name further rows."""
+    """What the legs named, not yet believed, by leg too. `more` is true if a leg could name further rows."""
 
     chunk_ids: tuple[str, ...]
     more: bool
+    legs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,19 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A finished search. `refused` counts the index's hits that the check in SQL did not confirm."""
+    """A finished search. `refused_ids` are the index's hits that the check in SQL did not confirm."""
 
     ranked: tuple[Ranked, ...]
     standpoint: Standpoint
     as_of: AsOf
     took: Timings = field(compare=False)
-    refused: int = field(default=0, compare=False)
+    legs: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    refused_ids: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def refused(self) -> int:
+        """How many hits the check did not confirm."""
+        return len(self.refused_ids)
 
     @property
     def moment(self) -> datetime | None:

@@ -18,7 +18,7 @@ from kbcore.observability.metrics import search_stage_seconds
 from services.query.abstain import too_weak
 from services.query.answer import Event, Retrieved
 from services.query.check import check, dense_scores, keyword_scores
-from services.query.found import Found, QueryVectors, Timings
+from services.query.found import Candidates, Found, QueryVectors, Timings
 from services.query.rank import rank
 from services.query.request import AskRequest, Mode, SearchRequest
 from services.query.rerank import rerank
@@ -47,13 +47,15 @@ def search(platform: Platform, caller: Caller, request: SearchRequest) -> Found:
     clock.lap("search")
     query = QueryVectors(embed(platform, standpoint, request), weigh(words, standpoint))
     clock.lap("embed")
-    passages, refused = _confirmed(platform, caller, request, standpoint, query, clock)
+    passages, hits = _confirmed(platform, caller, request, standpoint, query, clock)
     keyword = keyword_scores(passages, query)
     ranked = rank(passages, dense_scores(passages, query), keyword, request.mode, settings)
     clock.lap("check")
     if request.rerank:
         ranked = rerank(platform.reranker, request.query, ranked[: settings.candidates])
-    return Found(tuple(ranked[: request.top_k]), standpoint, request.as_of, clock.timings(), refused)
+    confirmed = {passage.chunk_id for passage in passages}
+    refused = tuple(chunk_id for chunk_id in hits.chunk_ids if chunk_id not in confirmed)
+    return Found(tuple(ranked[: request.top_k]), standpoint, request.as_of, clock.timings(), hits.legs, refused)
 
 
 def ask(platform: Platform, caller: Caller, request: AskRequest) -> Generator[Event, None, None]:
@@ -66,7 +68,7 @@ def ask(platform: Platform, caller: Caller, request: AskRequest) -> Generator[Ev
     question = rewrite(request.question, request.history)
     wanted = SearchRequest(question, settings.passages, narrowing=request.narrowing, as_of=request.as_of)
     found = search(platform, caller, wanted)
-    yield Retrieved(found)
+    yield Retrieved(found, question)
     if reason := too_weak(question, found.ranked, settings):
         yield from abstain(question, found, reason, route, Usage())
     else:
@@ -80,14 +82,14 @@ def _confirmed(
     standpoint: Standpoint,
     query: QueryVectors,
     clock: "_Clock",
-) -> tuple[list[Passage], int]:
+) -> tuple[list[Passage], Candidates]:
     """Retrieve and check; when the check leaves too few and the index has more, ask again for four times as many.
 
-    Returns the passages, and how many hits of the last round were refused.
+    Returns the passages, and what the last round named.
     """
     index, settings = standpoint.index, platform.settings.retrieval
     if index is None:
-        return [], 0
+        return [], Candidates((), more=False)
     limit = max(settings.candidates, request.top_k)
     while True:
         found = candidates(platform, index, standpoint, query, request.mode, limit)
@@ -95,7 +97,7 @@ def _confirmed(
         passages = check(platform, caller, request, index, standpoint, found)
         clock.lap("check")
         if len(passages) >= request.top_k or not found.more or limit >= settings.max_candidates:
-            return passages, len(found.chunk_ids) - len(passages)
+            return passages, found
         limit = min(limit * 4, settings.max_candidates)
 
 

@@ -32,7 +32,8 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True)
 class AskRequest:
-    """A question. `history` are earlier (question, answer) pairs of the same conversation, oldest first.
+    """A question. `history` are earlier (question, answer) pairs of the same conversation, oldest first; `turn_ids` say
+    where they are kept, if they are (a client may send its own).
 
     `model` is a name from `/v1/models`; None or `zhiku` = routing decides.
     """
@@ -42,6 +43,8 @@ class AskRequest:
     as_of: AsOf = PRESENT
     model: str | None = None
     history: tuple[tuple[str, str], ...] = ()
+    turn_ids: tuple[str, ...] = ()
+    conversation_id: str | None = None
     temperature: float = 0.0
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 import structlog
 
 from kbcore.bootstrap import Platform
+from kbcore.domain.trace import Prompted
 from kbcore.errors import Unavailable
 from kbcore.language.script import detect_language
 from kbcore.llm.interface import AnswerRequest, Usage
@@ -59,6 +60,7 @@ def respond(
     )
     citer = Citer([item.passage for item in found.ranked], question, _similarity(platform))
     outcome = Outcome()
+    yield _prompted(route, writing)
     try:
         yield from generate(route.model, writing, citer, _tokens(platform), outcome)
     except Unavailable as error:
@@ -67,6 +69,7 @@ def respond(
         _log.warning("answer_model_unavailable", model=route.model.name, detail=error.detail)
         because = f"{error.detail}: the documents are quoted instead"
         route, outcome = Route(platform.answer_models[QUOTING], because), Outcome()
+        yield _prompted(route, writing)
         yield from generate(route.model, writing, citer, _tokens(platform), outcome)
     usage = outcome.usage or _counted(platform, writing, outcome)
     if not outcome.text and outcome.finish_reason == "stop" and outcome.reason:
@@ -85,6 +88,12 @@ def respond(
         usage=usage,
         finish_reason=outcome.finish_reason,
     )
+
+
+def _prompted(route: Route, writing: AnswerRequest) -> Prompted:
+    prompt = route.model.prompt(writing)
+    numbers = tuple(source.number for source in writing.sources)
+    return Prompted(route.model.name, route.because, prompt.hash, prompt.template_hash, numbers, prompt.numbers)
 
 
 def _similarity(platform: Platform) -> Similarity:

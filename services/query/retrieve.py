@@ -71,21 +71,22 @@ def candidates(
     dense = query.dense if mode is not Mode.KEYWORD else None
     terms = query.terms if mode is not Mode.DENSE else {}
     rows = _few_rows(platform, index, standpoint)
-    legs: list[list[VectorHit]] = []
+    legs: dict[str, list[VectorHit]] = {}
     if dense is not None:
-        legs.append(
+        legs["dense"] = (
             nearest(rows, dense, limit)
             if rows is not None
             else platform.vectors.search_dense(index.collection, dense, where, limit)
         )
     if terms:
-        legs.append(
+        legs["keyword"] = (
             covering(rows, terms, limit)
             if rows is not None
             else platform.vectors.search_sparse(index.collection, terms, where, limit)
         )
-    chunk_ids = dict.fromkeys(hit.chunk_id for leg in legs for hit in leg)
-    return Candidates(tuple(chunk_ids), more=any(len(leg) >= limit for leg in legs))
+    named = {leg: tuple(hit.chunk_id for hit in hits) for leg, hits in legs.items()}
+    chunk_ids = dict.fromkeys(chunk_id for hits in named.values() for chunk_id in hits)
+    return Candidates(tuple(chunk_ids), any(len(hits) >= limit for hits in named.values()), named)
 
 
 def _few_rows(platform: Platform, index: Index, standpoint: Standpoint) -> VisibleRows | None:

@@ -12,7 +12,9 @@ from kbcore.domain.conversation import Citation, Turn
 from kbcore.domain.document import Classification
 from kbcore.domain.ids import new_id
 from kbcore.domain.principal import Caller
+from kbcore.domain.trace import Trace, TracedPassage, TraceKind
 from kbcore.metadata import conversations, documents, idempotency, policies, spaces, users
+from kbcore.metadata import traces as trace_rows
 from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.erasures import Erasure
 from kbcore.metadata.idempotency import Answer
@@ -93,6 +95,8 @@ class Traces:
                 )
             named = self.turn(self.other, f"I don't know; the closest is About {MARKER}", "c" * 32)
             conversations.add_turn(connection, named, [self.secret])
+            trace_rows.insert(connection, self.searched(f"what is {MARKER}?", self.secret))
+            trace_rows.insert(connection, self.searched("when is lunch?", self.other))
             reply = Answer(200, {"id": self.secret, "title": f"About {MARKER}"})
             idempotency.remember(connection, self.admin.user_id, "key", b"hash", reply)
 
@@ -119,6 +123,31 @@ class Traces:
             epoch=1,
             trace_id=trace,
             created_at=datetime.now(UTC),
+        )
+
+    def searched(self, question: str, document: str) -> Trace:
+        """The trace of a search that found a document."""
+        return Trace(
+            id=new_id(),
+            trace_id="d" * 32,
+            user_id=self.admin.user_id,
+            acting=None,
+            kind=TraceKind.SEARCH,
+            question=question,
+            asked={"standalone": question, "tags": [question]},
+            history=(),
+            epoch=1,
+            at=datetime.now(UTC),
+            as_of_past=False,
+            replaced_too=False,
+            dated=False,
+            generation_id=None,
+            embedding=None,
+            analyzer=None,
+            legs={},
+            refused=(),
+            passages=(TracedPassage(f"{document}-1-1", document, 1, 0, 9, 1.0, None, None, None),),
+            took_ms={},
         )
 
     def order(self, document: str | None = None) -> Erasure:

@@ -15,6 +15,7 @@ from kbcore.domain.evaluation import GoldenQuestion
 from kbcore.domain.job import JobState
 from kbcore.errors import Conflict, ItemFailed, NotFound
 from kbcore.metadata import chunks, conversations, documents, golden_sets, idempotency, jobs, scrub
+from kbcore.metadata import traces as trace_rows
 from kbcore.metadata.database import PUBLISH_LOCK
 from kbcore.metadata.tables import embeddings
 from kbcore.metadata.tables import erasures as erasure_table
@@ -79,6 +80,7 @@ def test_nothing_is_left_and_it_is_certified(traces: Traces) -> None:
         "turns": 2,
         "comments": 1,
         "replies": 1,
+        "trace_questions": 1,
     }
     assert {item["what"]: item["count"] for item in certificate["kept"]} == {
         "ledger entries": 2,
@@ -91,6 +93,18 @@ def test_nothing_is_left_and_it_is_certified(traces: Traces) -> None:
     assert certificate["generations"][0]["collection"] == traces.works.generation.collection
     with traces.works.platform.database.begin() as connection:
         assert connection.execute(sa.select(erasure_table.c.found)).scalar_one() is None
+
+
+def test_what_is_asked_while_it_is_erased_is_not_kept(traces: Traces) -> None:
+    traces.order()
+    with traces.works.platform.database.begin() as connection:
+        trace_rows.insert(connection, traces.searched("late question", traces.secret))
+        questions = connection.execute(sa.text("SELECT question FROM traces ORDER BY id DESC")).scalars().all()
+    assert questions[0] == ""
+    traces.erase()
+    with traces.works.platform.database.begin() as connection:
+        questions = connection.execute(sa.text("SELECT question FROM traces ORDER BY id")).scalars().all()
+    assert questions == ["", "when is lunch?", ""]
 
 
 def test_history_says_that_it_was_erased(traces: Traces) -> None:

@@ -174,6 +174,11 @@ class Scene:
         with self.api.database.begin() as connection:
             return conversations.create(connection, self.user_ids[role], "t")
 
+    def trace(self, role: str) -> str:
+        """The trace id of a search that this person has made."""
+        found = self.clients[role].post("/v1/search", json={"query": "?"}).raise_for_status()
+        return str(found.json()["trace_id"])
+
     def snapshot(self, space_id: str | None = None) -> str:
         """The name of a fresh snapshot of a fresh space, or of the one given."""
         name, space_id = f"n-{new_id()[-12:]}", space_id or self.space()

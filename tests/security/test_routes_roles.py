@@ -60,6 +60,10 @@ def _own_conversation(scene: Scene, role: str) -> dict[str, Any]:
     return {"conversation_id": scene.conversation("reader" if role == "nobody" else role)}
 
 
+def _readers_trace(scene: Scene, _role: str) -> dict[str, Any]:
+    return {"trace_id": scene.trace("reader")}
+
+
 FILE = {"file": ("note.txt", b"text")}
 POLICY = {"allow": [{"principal": "everyone", "role": "reader"}], "deny": []}
 QUESTION = {"model": "zhiku", "messages": [{"role": "user", "content": "?"}]}
@@ -134,6 +138,11 @@ ROWS = (
     Row("PATCH /v1/users/{user}",                               "401 403 403 403 403 403 200",
         lambda scene, _: {"user": scene.user()}, send={"json": {"is_admin": True}}),
     Row("DELETE /v1/users/{user}",                              "401 403 403 403 403 403 204",
+        lambda scene, _: {"user": scene.user()}),
+    Row("GET /v1/users/me/export",                              "401 200 200 200 200 200 200"),
+    Row("GET /v1/users/{user}/export",                          "401 403 403 403 403 403 200",
+        lambda scene, _: {"user": scene.user()}),
+    Row("POST /v1/users/{user}/erase",                          "401 403 403 403 403 403 200",
         lambda scene, _: {"user": scene.user()}),
     Row("POST /v1/groups",                                      "401 403 403 403 403 403 201",
         send={"json": lambda scene: {"name": f"n{scene.user()[-12:]}"}}),
@@ -238,6 +247,8 @@ ROWS = (
     Row("POST /retrieval",                                      "401 404 200 200 200 404 200",
         send={"json": lambda scene: {
             "knowledge_id": scene.space(), "query": "?", "retrieval_setting": {"top_k": 1, "score_threshold": 0.0}}}),
+    Row("GET /v1/traces/{trace_id}",                            "401 404 200 404 404 200 200", _readers_trace),
+    Row("POST /v1/traces/{trace_id}/replay",                    "401 404 200 404 404 200 200", _readers_trace),
     Row("GET /v1/conversations",                                "401 200 200 200 200 200 200"),
     Row("GET /v1/conversations/{conversation_id}",              "401 200 200 200 200 200 200", _own_conversation),
     Row("DELETE /v1/conversations/{conversation_id}",           "401 204 204 204 204 204 204", _own_conversation),

@@ -18,7 +18,7 @@ from services.api.schemas.problem import problems
 from services.api.streaming import ServerEvent, event_stream
 from services.query.answer import Answer, Event, Retrieved, Said
 from services.query.conversation import earlier_turns, remember
-from services.query.pipeline import ask
+from services.query.record import recorded_ask
 
 router = APIRouter(tags=["ask"])
 
@@ -39,7 +39,7 @@ def ask_question(
     Text is sent only after it was verified. If the documents don't say, `abstained` is true.
     """
     history = earlier_turns(platform.database, caller, body.conversation_id)
-    events = ask(platform, caller, body.request(history))
+    events = recorded_ask(platform, caller, body.request(history), streamed=body.stream, lists_passages=body.stream)
     retrieved = next(events)  # whatever can be refused is refused here, with a status of its own
     incomplete = gaps(platform, caller, retrieved.found, body.spaces) if isinstance(retrieved, Retrieved) else []
     if body.stream:

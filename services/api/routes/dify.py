@@ -11,7 +11,7 @@ from services.api.dependencies import CallerDep, PlatformDep
 from services.api.schemas.names import Text
 from services.api.schemas.problem import foreign_errors
 from services.query.found import Ranked
-from services.query.pipeline import search
+from services.query.record import recorded_search
 from services.query.request import SearchRequest
 
 router = APIRouter(tags=["search"])
@@ -95,8 +95,8 @@ def retrieve_for_dify(body: RetrievalBody, platform: PlatformDep, caller: Caller
             metadata=body.metadata_condition.metadata() if body.metadata_condition else {},
         ),
     )
-    found = search(platform, caller, request)
     threshold = body.retrieval_setting.score_threshold
+    found = recorded_search(platform, caller, request, shows=lambda item: item.score >= threshold)
     return RetrievalAnswer(records=[_record(item) for item in found.ranked if item.score >= threshold])
 
 

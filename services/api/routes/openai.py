@@ -18,7 +18,7 @@ from services.api.schemas.ask import CitationOut, UsageOut
 from services.api.schemas.problem import foreign_errors
 from services.api.streaming import ServerEvent, event_stream
 from services.query.answer import Answer, Event, Said
-from services.query.pipeline import ask
+from services.query.record import recorded_ask
 from services.query.request import AskRequest
 
 router = APIRouter(tags=["openai"])
@@ -52,7 +52,7 @@ def complete_chat(
         max_tokens=body.max_completion_tokens or body.max_tokens,
         stop=stop,
     )
-    events = ask(platform, caller, request)
+    events = recorded_ask(platform, caller, request, streamed=body.stream)
     next(events)  # whatever can be refused is refused here, with a status of its own
     reply = _Reply(body.model)
     if body.stream:

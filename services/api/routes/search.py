@@ -6,7 +6,7 @@ from services.api.dependencies import CallerDep, PlatformDep, TraceIdDep
 from services.api.gaps import gaps
 from services.api.schemas.problem import problems
 from services.api.schemas.search import SearchAnswer, SearchBody
-from services.query.pipeline import search
+from services.query.record import recorded_search
 
 router = APIRouter(tags=["search"])
 
@@ -14,6 +14,6 @@ router = APIRouter(tags=["search"])
 @router.post("/v1/search", summary="Search the passages that you may read", responses=problems(404))
 def search_passages(body: SearchBody, platform: PlatformDep, caller: CallerDep, trace_id: TraceIdDep) -> SearchAnswer:
     """Hybrid retrieval, filtered by your rights inside the search and checked again, hit by hit, in SQL."""
-    found = search(platform, caller, body.request(platform.settings.retrieval.max_top_k))
+    found = recorded_search(platform, caller, body.request(platform.settings.retrieval.max_top_k))
     incomplete = gaps(platform, caller, found, body.spaces)
     return SearchAnswer.of(found, trace_id, incomplete)

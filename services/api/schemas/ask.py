@@ -12,6 +12,7 @@ from services.api.schemas.answers import StaleShown
 from services.api.schemas.names import Moment, Text
 from services.api.schemas.search import AS_OF, EFFECTIVE_AT, Filters, SourceRef, parse_as_of
 from services.query.answer import Answer, Retrieved
+from services.query.conversation import Earlier
 from services.query.found import Ranked
 from services.query.request import AskRequest
 
@@ -34,14 +35,16 @@ class AskBody(BaseModel):
     model: str | None = Field(None, description="An id of `/v1/models`; null or `zhiku` = routing decides.")
     stream: bool = Field(False, description="Answer as server-sent events.")
 
-    def request(self, history: tuple[tuple[str, str], ...]) -> AskRequest:
+    def request(self, earlier: Earlier) -> AskRequest:
         """The same for the question path. Raises `Unprocessable`."""
         return AskRequest(
             question=self.question,
             narrowing=self.filters.narrowing(self.spaces),
             as_of=parse_as_of(self.as_of, self.effective_at),
             model=self.model,
-            history=history,
+            history=earlier.pairs,
+            turn_ids=earlier.turn_ids,
+            conversation_id=self.conversation_id,
         )
 
 

@@ -43,6 +43,7 @@ class UserChange(BaseModel):
     is_auditor: bool = False
     external_id: ExternalId | None = Field(default=None, description=_KNOWN_BY)
     active: bool = Field(default=True, description="False: every key and session of this user stops working at once.")
+    throttled_until: None = Field(default=None, description="Null lifts what an anomaly rule has put on this user.")
 
     def columns(self) -> dict[str, object]:
         """The fields that were sent, as columns."""
