@@ -2,7 +2,7 @@
 
 import { button, element } from "/assets/dom.js";
 import { principalKind, principalName } from "/assets/people_names.js";
-import { asField, asInstant } from "/assets/times.js";
+import { asField, asInstant, moment } from "/assets/times.js";
 import { words } from "/assets/words.js";
 
 export const ROLES = ["reader", "editor", "manager", "denied"];
@@ -42,9 +42,9 @@ export function entryRow(row, { changed, remove }) {
       row.principal === "everyone" ? null : element("span", { class: "badge" }, words(`principal_${principalKind(row.principal)}`)),
       state ? element("span", { class: "badge pending" }, words(state)) : null,
     ),
-    cell("entry_role", roleField(row, name, { changed, fixed: !remove })),
-    cell("entry_from", dateField(row, "from", name, { changed, fixed: !remove })),
-    cell("entry_to", dateField(row, "to", name, { changed, fixed: !remove })),
+    cell("entry_role", remove ? roleField(row, name, changed) : words(`role_${row.role}`)),
+    cell("entry_from", remove ? dateField(row, "from", name, changed) : dateText(row.from)),
+    cell("entry_to", remove ? dateField(row, "to", name, changed) : dateText(row.to)),
     element("td", { class: "row-end" }, remove ? button(words("remove"), remove, { "aria-label": `${words("remove")}: ${name}`, "data-focus": `remove-${row.principal}` }) : null),
   );
 }
@@ -57,9 +57,11 @@ function stateOf({ from, to }) {
   return from && new Date(from) > new Date() ? "entry_not_yet" : null;
 }
 
-function roleField(row, name, { changed, fixed }) {
+const dateText = (value) => (value ? moment(value) : "–");
+
+function roleField(row, name, changed) {
   const select = element(
-    "select", { disabled: fixed, "aria-label": `${words("entry_role")}: ${name}`, "data-focus": `role-${row.principal}` },
+    "select", { "aria-label": `${words("entry_role")}: ${name}`, "data-focus": `role-${row.principal}` },
     ...ROLES.map((role) => element("option", { value: role }, words(`role_${role}`))),
   );
   select.value = row.role;
@@ -72,9 +74,9 @@ function roleField(row, name, { changed, fixed }) {
 }
 
 /** Keeps the seconds of a moment that is not touched. */
-function dateField(row, side, name, { changed, fixed }) {
+function dateField(row, side, name, changed) {
   const input = element("input", {
-    type: "datetime-local", disabled: fixed, value: row[side] ? asField(new Date(row[side])) : "",
+    type: "datetime-local", value: row[side] ? asField(new Date(row[side])) : "",
     "aria-label": `${words(`entry_${side}`)}: ${name}`, "data-focus": `${side}-${row.principal}`,
   });
   input.addEventListener("change", () => {

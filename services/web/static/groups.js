@@ -84,7 +84,7 @@ async function openMembers(group, container) {
       return false;
     }
   };
-  container.replaceChildren(error, list, ...(isAdmin ? [addForm(group, told), button(words("group_delete"), () => removeGroup(group))] : []));
+  container.replaceChildren(error, list, ...(isAdmin ? [addForm(group, told)] : []));
   await Promise.all([loadNames("user"), loadNames("group")]);
   await told(() => json(path(group, "/members")));
 }
@@ -105,13 +105,16 @@ function drawMembers(group, list, items, told) {
 
 function addForm(group, told) {
   const kind = element("select", { "aria-label": words("entry_kind") }, ...["user", "group"].map((one) => element("option", { value: one }, words(`principal_${one}`))));
-  const name = element("input", { type: "text", maxLength: 100, required: true, spellcheck: false, "aria-label": words("member_name"), placeholder: words("member_name") });
+  const name = element("input", { type: "text", maxLength: 100, required: true, spellcheck: false, "aria-label": words("member_name"), placeholder: words("name") });
   offersNames(name, "user");
   kind.addEventListener("change", () => {
     name.setAttribute("list", `${kind.value}-names`);
     loadNames(kind.value);
   });
-  const form = element("form", { class: "add-row" }, kind, name, element("button", { type: "submit", class: "quiet" }, words("add")));
+  const form = element(
+    "form", { class: "add-row" }, kind, name, element("button", { type: "submit", class: "quiet" }, words("add")),
+    button(words("group_delete"), () => removeGroup(group), { class: "quiet aside" }),
+  );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const members = [`${kind.value}:${name.value.trim()}`];

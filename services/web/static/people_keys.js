@@ -14,7 +14,7 @@ export async function openKeys(user, mayManage) {
   const issued = element("div", { class: "issued", role: "status" });
   const error = element("p", { class: "error", role: "alert" });
   const again = () => draw(user, mayManage, list, error);
-  const add = button(words("key_make"), async () => {
+  const add = button(words("create_key"), async () => {
     const made = await makeKey(user);
     if (!made) return;
     issued.replaceChildren(...shownOnce(made));
@@ -41,7 +41,7 @@ async function draw(user, mayManage, list, error) {
 function line(key, ask) {
   const ended = key.revoked_at !== null || (key.expires_at !== null && new Date(key.expires_at) <= new Date());
   const facts = [
-    words("key_made", { time: moment(key.created_at) }),
+    words("key_created", { time: moment(key.created_at) }),
     key.expires_at ? words("until_moment", { time: moment(key.expires_at) }) : null,
     key.last_used_at ? words("key_used", { time: moment(key.last_used_at) }) : words("key_unused"),
     key.scopes ? key.scopes.map((scope) => words(`scope_${scope}`)).join(", ") : words("scope_all"),
@@ -59,7 +59,7 @@ function line(key, ask) {
 
 async function revoke(key, again) {
   const send = () => call(`/v1/api-keys/${encodeURIComponent(key.id)}`, { method: "DELETE" });
-  if (await confirmed(words("revoke"), words("revoke_ask", { name: key.name }), { submit: words("revoke"), send, danger: true })) await again();
+  if (await confirmed(words("revoke_key"), words("revoke_key_ask", { name: key.name }), { submit: words("revoke"), send, danger: true })) await again();
 }
 
 function makeKey(user) {
@@ -74,7 +74,7 @@ function makeKey(user) {
     element("fieldset", { class: "checks" }, element("legend", {}, words("scopes_hint")), ...boxes.map((box) => check(box, words(`scope_${box.value}`)))),
     user.kind === "service" ? check(actsFor, words("acts_for_hint")) : null,
   ].filter(Boolean);
-  return askFor(words("key_make"), nodes, {
+  return askFor(words("create_key"), nodes, {
     submit: words("create"),
     send: () => {
       const body = { user: user.id, name: name.value.trim() };

@@ -49,12 +49,12 @@ async function load(kind, into) {
   }
 }
 
-/** A principal as people read it: “li.na (Li Na)”, “everyone”. */
+/** A principal as people read it: “li.na · Li Na”, “everyone”. */
 export function principalName(principal) {
   if (principal === "everyone") return words("principal_everyone");
   const name = principal.replace(/^(user|group):/, "");
   const called = known.get(principal);
-  return called && called !== name ? `${name} (${called})` : name;
+  return called && called !== name ? `${name} · ${called}` : name;
 }
 
 export const principalKind = (principal) => (principal.includes(":") ? principal.split(":", 1)[0] : "everyone");
