@@ -34,6 +34,11 @@ export function offerAccess(managed, admin) {
   spaces = managed;
   subject = null;
   draft = null;
+  asked += 1;
+  for (const id of ["access-rows", "access-title", "access-documents"]) byId(id).replaceChildren();
+  say("");
+  complain("");
+  drawSubject();
 }
 
 /** The section is opened: the last subject again, or the first space. */
@@ -79,11 +84,13 @@ async function load(next) {
     subject = next;
     say("");
     show(policy);
+    drawSubject();
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
-    if (turn === asked) complain(error.message);
+    if (turn !== asked) return;
+    complain(error.message);
+    byId("access-space").value = subject?.space ?? "";  // what is shown below; a title or id stays, to be mended
   }
-  drawSubject();
 }
 
 function show(policy) {

@@ -80,6 +80,7 @@ function signOut(message = "") {
   forgetKey();
   me = null;
   for (const id of EMPTIED) byId(id).replaceChildren();
+  offerManage(null, []);
   show("sign-in");
   byId("sign-in-error").textContent = message;
   byId("login-name").focus();

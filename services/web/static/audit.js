@@ -4,6 +4,7 @@ import { Trouble, json } from "/assets/api.js";
 import { button, byId, element } from "/assets/dom.js";
 import { offersNames } from "/assets/people_names.js";
 import { asInstant, moment } from "/assets/times.js";
+import { openTrace } from "/assets/trace.js";
 import { known, words } from "/assets/words.js";
 
 const FAMILIES = [
@@ -135,8 +136,19 @@ function everything(event) {
   if (ids.length) pairs.push([words("audit_document_ids"), ids]);
   for (const [name, value] of Object.entries(event.detail)) pairs.push([name, typeof value === "string" ? value : JSON.stringify(value)]);
   const rows = pairs.filter(([, value]) => value !== null && value !== "").map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, ...[value].flat())));
-  const more = event.trace_id ? button(words("audit_same_request"), () => narrow(event.trace_id)) : null;
-  return [element("dl", { class: "event-facts" }, ...rows), element("div", { class: "card-actions" }, ...[more].filter(Boolean))];
+  const traced = traceOf(event);
+  const more = [
+    traced ? button(words("trace_show"), () => openTrace(traced)) : null,
+    event.trace_id ? button(words("audit_same_request"), () => narrow(event.trace_id)) : null,
+  ];
+  return [element("dl", { class: "event-facts" }, ...rows), element("div", { class: "card-actions" }, ...more.filter(Boolean))];
+}
+
+/** What the trace of a search or an answer is found by; null for other events. */
+function traceOf({ kind, trace_id: id, detail }) {
+  const family = kind.split(".", 1)[0];
+  if (family === "trace") return detail.trace ?? null;
+  return ["search", "answer", "model"].includes(family) ? id : null;
 }
 
 const idAndName = (id, name) => (id && name ? `${name} (${id})` : id);

@@ -21,7 +21,7 @@ export function forgetWhy() {
   shown = null;
   asked += 1;
   byId("why-form").reset();
-  byId("why-answer").replaceChildren();
+  for (const id of ["why-answer", "why-documents"]) byId(id).replaceChildren();
   byId("why-error").textContent = "";
 }
 

@@ -27,6 +27,7 @@ export function offerGroups(admin) {
   isAdmin = admin;
   groups = [];
   asked += 1;
+  byId("groups").replaceChildren();
   byId("group-add").hidden = !admin;
 }
 

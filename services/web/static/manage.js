@@ -21,17 +21,18 @@ export function startManage() {
   }
 }
 
-/** Prepare it for somebody; true if there is a part that this person may use. */
+/** Prepare it for somebody, nothing of who was here before; true if there is a part that this person may use. */
 export function offerManage(me, spaces) {
-  const managed = spaces.filter((space) => me.is_admin || space.role === "manager");
-  const isTrusted = Boolean(me.is_admin || me.is_auditor);
-  const allowed = [...(managed.length || me.is_admin ? ["access"] : []), ...(isTrusted ? ["why", "people", "audit"] : [])];
+  const isAdmin = Boolean(me?.is_admin);
+  const managed = spaces.filter((space) => isAdmin || space.role === "manager");
+  const isTrusted = isAdmin || Boolean(me?.is_auditor);
+  const allowed = [...(managed.length || isAdmin ? ["access"] : []), ...(isTrusted ? ["why", "people", "audit"] : [])];
   for (const name of Object.keys(OPENED)) byId(`manage-tab-${name}`).hidden = !allowed.includes(name);
   section = allowed[0] ?? null;
   forgetNames(isTrusted);
-  offerAccess(managed, me.is_admin);
-  offerPeople(me.is_admin);
-  offerGroups(me.is_admin);
+  offerAccess(managed, isAdmin);
+  offerPeople(isAdmin);
+  offerGroups(isAdmin);
   forgetWhy();
   forgetAudit();
   return allowed.length > 0;

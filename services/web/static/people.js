@@ -31,6 +31,7 @@ export function offerPeople(admin) {
   isAdmin = admin;
   people = [];
   asked += 1;
+  byId("people").replaceChildren();
   byId("person-add").hidden = !admin;
   byId("people-find").value = "";
 }
