@@ -2,11 +2,17 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from kbcore.domain.document import Classification, Origin, VersionState
+from kbcore.domain.principal import Scope, UserKind
+from kbcore.domain.trace import TraceKind, TraceOutcome
 from kbcore.metadata.generations import GenerationState
+from kbcore.permissions.explain import Rule
+from kbcore.permissions.policy import Role
+from services.api.schemas.audit import Why
 
 STATIC = Path("services/web/static")
 _WORD = re.compile(r'(?P<name>\w+):\s*"(?P<text>(?:[^"\\]|\\.)*)"')
@@ -64,5 +70,13 @@ def test_words_of_families_are_complete() -> None:
             *(f"scope_{scope}" for scope in ("search", "ask", "read", "write", "all")),
             *(f"refused_{why}" for why in ("leak", "too_few_questions", "below_min_ndcg", "drop")),
             *(f"gate_{verdict}" for verdict in ("pending", "passed", "refused")),
+            *(f"role_{role.value}" for role in Role),
+            *(f"rule_{rule}" for rule in Rule),
+            *(f"why_policy_{counts}" for counts in ("space", "document", "document_and_space")),
+            *(f"scope_{scope}" for scope in Scope),
+            *(f"kind_{kind}" for kind in UserKind),
+            *(f"broken_{why}" for why in get_args(Why)),
+            *(f"trace_{kind}" for kind in TraceKind),
+            *(f"outcome_{outcome}" for outcome in TraceOutcome),
         ]
         assert set(families) - set(known) == set()

@@ -138,11 +138,13 @@ function everything(event) {
   const rows = pairs.filter(([, value]) => value !== null && value !== "").map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, ...[value].flat())));
   const traced = traceOf(event);
   const more = [
-    traced ? button(words("trace_show"), () => openTrace(traced)) : null,
+    traced ? button(words("trace_show"), () => openTrace(traced, namesIn(event))) : null,
     event.trace_id ? button(words("audit_same_request"), () => narrow(event.trace_id)) : null,
   ];
   return [element("dl", { class: "event-facts" }, ...rows), element("div", { class: "card-actions" }, ...more.filter(Boolean))];
 }
+
+const namesIn = ({ actor, actor_name: name, acting, acting_name: through }) => ({ ...(name ? { [actor]: name } : {}), ...(through ? { [acting]: through } : {}) });
 
 /** What the trace of a search or an answer is found by; null for other events. */
 function traceOf({ kind, trace_id: id, detail }) {

@@ -6,24 +6,24 @@ import { button, element } from "/assets/dom.js";
 import { moment } from "/assets/times.js";
 import { known, words } from "/assets/words.js";
 
-/** Show it in a dialog; `id` is a request's trace id or the trace's own. */
-export async function openTrace(id) {
+/** Show it in a dialog; `id` is a request's trace id or the trace's own, `names` has what people are called by their ids. */
+export async function openTrace(id, names = {}) {
   const content = element("div", { class: "trace" }, element("p", { class: "hint" }, words("loading")));
   openDialog(words("trace_title"), [content], { wide: true });
   try {
-    content.replaceChildren(...shown(await json(`/v1/traces/${encodeURIComponent(id)}`)));
+    content.replaceChildren(...shown(await json(`/v1/traces/${encodeURIComponent(id)}`), names));
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     content.replaceChildren(element("p", { class: "error", role: "alert" }, error.message));
   }
 }
 
-function shown(trace) {
+function shown(trace, names) {
   const verdict = element("div", { role: "status" });
   const again = button(words("trace_replay"), () => replay(trace.id, again, verdict), { class: "primary" });
   return [
     element("p", { class: "trace-question" }, trace.question ?? words("trace_question_withheld")),
-    facts(factsOf(trace)),
+    facts(factsOf(trace, names)),
     element("h3", {}, words("trace_stages")),
     facts(stagesOf(trace)),
     element("h3", {}, words("trace_passages")),
@@ -32,7 +32,7 @@ function shown(trace) {
     !trace.withheld && !trace.passages.length ? element("p", { class: "hint" }, words("trace_no_passages")) : "",
     trace.refused && trace.refused.chunk_ids.length + trace.refused.withheld
       ? element("p", { class: "hint" }, words("trace_refused", { n: trace.refused.chunk_ids.length + trace.refused.withheld })) : "",
-    trace.same_trace.length ? element("p", { class: "hint" }, words("trace_others"), " ", ...trace.same_trace.map((id) => button(id, () => openTrace(id), { class: "link" }))) : "",
+    trace.same_trace.length ? element("p", { class: "hint" }, words("trace_others"), " ", ...trace.same_trace.map((id) => button(id, () => openTrace(id, names), { class: "link" }))) : "",
     verdict,
     element("div", { class: "dialog-foot" }, again),
   ];
@@ -42,12 +42,13 @@ const facts = (pairs) => element("dl", { class: "index-facts" }, ...pairs.filter
   ([name, value]) => element("div", {}, element("dt", {}, words(name)), element("dd", {}, value)),
 ));
 
-function factsOf({ kind, user_id: user, acting, created_at: created, epoch, index, embedding, answer }) {
+function factsOf({ kind, user_id: user, acting, created_at: created, epoch, index, embedding, answer }, names) {
   return [
-    ["audit_kind", words(`trace_${kind}`)], ["audit_time", created ? moment(created) : null], ["audit_actor", user], ["audit_acting", acting],
+    ["audit_kind", words(`trace_${kind}`)], ["audit_time", created ? moment(created) : null], ["audit_actor", names[user] ?? user],
+    ["audit_acting", acting && (names[acting] ?? acting)],
     ["trace_outcome", answer ? words(`outcome_${answer.outcome}`) : null], ["trace_reason", answer?.reason ?? answer?.error_code],
     ["trace_model", answer ? (answer.model ?? answer.prompts.at(-1)?.model ?? words("role_none")) : null],
-    ["trace_citations", answer ? String(answer.citations) : null], ["trace_epoch", String(epoch)], ["trace_index", index === null ? null : `${index} · ${embedding}`],
+    ["trace_citations", answer ? String(answer.citations) : null], ["trace_epoch", String(epoch)], ["trace_index", index === null ? null : `${index} · ${(embedding ?? "").split("@")[0]}`],
   ];
 }
 
