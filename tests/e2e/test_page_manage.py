@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.browsing import BROWSER_TESTS, a_tab, open_document, sign_in, upload
+from tests.e2e.browsing import ANSWER_MS, BROWSER_TESTS, a_tab, open_document, sign_in, upload
 from tests.e2e.product import Product
 
 pytestmark = BROWSER_TESTS
@@ -241,6 +241,26 @@ def test_the_audit_log_is_read_narrowed_and_verified(page: Page, lab: Lab) -> No
     expect(events.first.get_by_role("definition").filter(has_text=lab.document).first).to_be_visible()
     page.get_by_role("button", name="显示全部").click()
     expect(page.get_by_label("哪份文档", exact=True).last).to_have_value("")
+
+
+def test_an_answer_is_traced_and_replayed_from_the_log(page: Page, lab: Lab) -> None:
+    question = f"{lab.title}：离心机每次使用后要做什么？"
+    with lab.product.client(lab.key) as client:
+        assert client.post("/v1/ask", json={"question": question}).json()["answered"]
+    sign_in(page, lab.product.admin_key)
+    manage(page, "audit")
+    page.get_by_label("谁做的").fill(lab.reader)
+    page.get_by_label("类别", exact=True).last.select_option("回答")
+    page.get_by_role("button", name="筛选").click()
+    events = page.get_by_role("list", name="审计日志").get_by_role("listitem")
+    expect(events).to_have_count(1)
+    events.locator("summary").click()
+    events.get_by_role("button", name="查看追踪").click()
+    trace = page.get_by_role("dialog", name="检索与回答的追踪")
+    expect(trace).to_contain_text(question)
+    expect(trace.get_by_role("listitem").filter(has_text="被引用")).to_contain_text(lab.title)
+    trace.get_by_role("button", name="重放").click()
+    expect(trace.get_by_role("status")).to_contain_text("重建的提示与当时逐字节相同。", timeout=ANSWER_MS)
 
 
 def test_managers_and_auditors_have_their_parts_only(page: Page, browser: Browser, lab: Lab) -> None:

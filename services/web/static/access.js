@@ -171,13 +171,14 @@ function addRow(event) {
 async function save() {
   if (draft.mode !== "same" && draft.rows[draft.mode].some(isBackwards)) return complain(words("access_backwards"));
   const policy = saidBy(draft);
-  const path = pathOf(subject);
+  const target = subject;
+  const path = pathOf(target);
   const send = () => (policy === null ? json(path, { method: "DELETE" }) : json(path, { method: "PUT", body: policy }));
   complain("");
   byId("access-save").disabled = true;
   try {
-    const saved = isAdmin ? await previewed(subject, policy, send) : await send();
-    if (!saved) return;
+    const saved = isAdmin ? await previewed(target, policy, send) : await send();
+    if (!saved || subject !== target) return;  // saved, but something else is on the page by now
     show(saved);
     say(words("access_saved"));
     byId("access-title").focus();

@@ -24,7 +24,10 @@ export function startAudit() {
     event.preventDefault();
     narrow(null);
   });
-  byId("audit-form").addEventListener("reset", () => setTimeout(() => narrow(null)));  // once the fields are empty
+  byId("audit-all").addEventListener("click", () => {
+    byId("audit-form").reset();
+    narrow(null);
+  });
   byId("audit-more").addEventListener("click", () => load(cursor));
   byId("audit-verify").addEventListener("click", verify);
 }
@@ -135,7 +138,7 @@ function everything(event) {
   const ids = event.documents.map((id) => element("div", {}, element("code", {}, id), " ", button(words("audit_only_this"), () => { byId("audit-document").value = id; narrow(null); }, { class: "link" })));
   if (ids.length) pairs.push([words("audit_document_ids"), ids]);
   for (const [name, value] of Object.entries(event.detail)) pairs.push([name, typeof value === "string" ? value : JSON.stringify(value)]);
-  const rows = pairs.filter(([, value]) => value !== null && value !== "").map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, ...[value].flat())));
+  const rows = pairs.filter(([, value]) => ![null, "", "{}", "[]"].includes(value)).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, ...[value].flat())));
   const traced = traceOf(event);
   const more = [
     traced ? button(words("trace_show"), () => openTrace(traced, namesIn(event))) : null,
