@@ -246,7 +246,7 @@ def test_the_audit_log_is_read_narrowed_and_verified(page: Page, lab: Lab) -> No
 def test_an_answer_is_traced_and_replayed_from_the_log(page: Page, lab: Lab) -> None:
     question = f"{lab.title}：离心机每次使用后要做什么？"
     with lab.product.client(lab.key) as client:
-        assert client.post("/v1/ask", json={"question": question}).json()["answered"]
+        assert not client.post("/v1/ask", json={"question": question}).json()["abstained"]
     sign_in(page, lab.product.admin_key)
     manage(page, "audit")
     page.get_by_label("谁做的").fill(lab.reader)
