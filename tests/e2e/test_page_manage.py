@@ -173,7 +173,7 @@ def test_an_explanation_names_the_rule_and_the_way(page: Page, lab: Lab) -> None
     expect(field).to_have_value(lab.document)
 
 
-def test_a_person_is_made_given_a_key_and_deactivated(page: Page, product: Product, lab: Lab) -> None:
+def test_a_person_is_made_given_a_key_deactivated_and_given_a_password(page: Page, product: Product, lab: Lab) -> None:
     sign_in(page, product.admin_key)
     manage(page, "people")
     page.get_by_role("button", name="添加人员").click()
@@ -207,6 +207,20 @@ def test_a_person_is_made_given_a_key_and_deactivated(page: Page, product: Produ
         expect(line).to_contain_text("已停用")
         assert client.get("/v1/users/me").status_code == 401
     assert key not in page.content()
+    line.get_by_role("button", name="恢复").click()
+    page.get_by_role("dialog", name="恢复").get_by_role("button", name="恢复").click()
+    expect(line).not_to_contain_text("已停用")
+    line.get_by_role("button", name="密码").click()
+    secret = page.get_by_role("dialog", name=f"设置 {name} 的密码")
+    secret.get_by_label("新密码").fill("password1234")
+    secret.get_by_role("button", name="保存").click()
+    expect(secret.get_by_role("alert")).to_have_text("密码不够长、太常见，或者含有用户名，请换一个。")
+    secret.get_by_label("新密码").fill("山高水长-云淡风轻-31")
+    secret.get_by_role("button", name="保存").click()
+    expect(secret).to_have_count(0)
+    with product.client() as client:
+        login = client.post("/v1/login", json={"name": name, "password": "山高水长-云淡风轻-31"})
+        assert login.status_code == 200
 
 
 def test_groups_are_nested_but_not_in_a_circle(page: Page, lab: Lab) -> None:

@@ -31,7 +31,7 @@ export function offerManage(me, spaces) {
   section = allowed[0] ?? null;
   forgetNames(isTrusted);
   offerAccess(managed, isAdmin);
-  offerPeople(isAdmin);
+  offerPeople(me);
   offerGroups(isAdmin);
   forgetWhy();
   forgetAudit();

@@ -5,10 +5,11 @@ import { confirmed } from "/assets/dialog.js";
 import { button, byId, element, redraw } from "/assets/dom.js";
 import { openKeys } from "/assets/people_keys.js";
 import { forgetNames } from "/assets/people_names.js";
-import { addPerson, editPerson } from "/assets/person.js";
+import { addPerson, editPerson, setPassword } from "/assets/person.js";
 import { words } from "/assets/words.js";
 
 let isAdmin = false;
+let myId = null;
 let people = [];
 let cursor = null;
 let asked = 0;
@@ -26,9 +27,11 @@ export function startPeople() {
   });
 }
 
-/** `admin` may change them, others look. */
-export function offerPeople(admin) {
+/** For `me`, who changes them as an administrator, or else looks. */
+export function offerPeople(me) {
+  const admin = Boolean(me?.is_admin);
   isAdmin = admin;
+  myId = me?.id ?? null;
   people = [];
   asked += 1;
   byId("people").replaceChildren();
@@ -85,8 +88,9 @@ function actions(one) {
   return [
     button(words("change"), async () => put(await editPerson(one)), of("change")),
     keys,
+    one.kind === "service" ? null : button(words("password"), () => setPassword(one, one.id === myId), of("password")),
     button(words(one.active ? "deactivate" : "reactivate"), () => switchActive(one), of("active")),
-  ];
+  ].filter(Boolean);
 }
 
 async function switchActive(one) {

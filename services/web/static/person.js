@@ -1,6 +1,6 @@
-// Adding and changing one person or service account.
+// Adding and changing one person or service account, and setting a password.
 
-import { json } from "/assets/api.js";
+import { call, json } from "/assets/api.js";
 import { askFor, field } from "/assets/dialog.js";
 import { element } from "/assets/dom.js";
 import { words } from "/assets/words.js";
@@ -64,6 +64,20 @@ export function editPerson(person) {
       const changed = Object.entries(valuesOf(inputs)).filter(([name, value]) => value !== person[name]);
       if (!changed.length) return person;
       return json(`/v1/users/${encodeURIComponent(person.id)}`, { method: "PATCH", body: Object.fromEntries(changed) });
+    },
+  });
+}
+
+/** A new password for somebody; whoever sets its own one says the old one. */
+export function setPassword(person, isOwn) {
+  const secret = (autocomplete) => element("input", { type: "password", maxLength: 1000, required: autocomplete === "new-password", autocomplete });
+  const [old, fresh] = [secret("current-password"), secret("new-password")];
+  const nodes = [element("p", { class: "hint" }, words("password_hint")), isOwn ? field(words("password_old"), old) : null, field(words("password_new"), fresh)];
+  return askFor(words("password_of", { name: person.name }), nodes.filter(Boolean), {
+    submit: words("save"),
+    send: async () => {
+      const body = { password: fresh.value, ...(isOwn && old.value ? { old_password: old.value } : {}) };
+      await call(`/v1/users/${encodeURIComponent(person.id)}/password`, { method: "PUT", body });
     },
   });
 }
