@@ -264,7 +264,7 @@ def test_an_answer_is_traced_and_replayed_from_the_log(page: Page, lab: Lab) -> 
     sign_in(page, lab.product.admin_key)
     manage(page, "audit")
     page.get_by_label("谁做的").fill(lab.reader)
-    page.get_by_label("类别", exact=True).last.select_option("回答")
+    page.locator("#audit-kind").select_option("回答")
     page.get_by_role("button", name="筛选").click()
     events = page.get_by_role("list", name="审计日志").get_by_role("listitem")
     expect(events).to_have_count(1)
