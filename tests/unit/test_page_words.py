@@ -2,11 +2,16 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from kbcore.domain.document import Classification, Origin, VersionState
+from kbcore.domain.principal import Scope, UserKind
 from kbcore.metadata.generations import GenerationState
+from kbcore.permissions.explain import Rule
+from kbcore.permissions.policy import Role
+from services.api.schemas.audit import Why
 
 STATIC = Path("services/web/static")
 _WORD = re.compile(r'(?P<name>\w+):\s*"(?P<text>(?:[^"\\]|\\.)*)"')
@@ -64,5 +69,26 @@ def test_words_of_families_are_complete() -> None:
             *(f"scope_{scope}" for scope in ("search", "ask", "read", "write", "all")),
             *(f"refused_{why}" for why in ("leak", "too_few_questions", "below_min_ndcg", "drop")),
             *(f"gate_{verdict}" for verdict in ("pending", "passed", "refused")),
+            *(f"role_{role.value}" for role in Role),
+            *(f"rule_{rule}" for rule in Rule),
+            *(f"why_policy_{counts}" for counts in ("space", "document", "document_and_space")),
+            *(f"scope_{scope}" for scope in Scope),
+            *(f"kind_{kind}" for kind in UserKind),
+            *(f"broken_{why}" for why in get_args(Why)),
+            *(f"trace_{kind}" for kind in ("search", "ask")),
+            *(f"outcome_{outcome}" for outcome in ("found", "answered", "abstained", "failed", "left")),
         ]
         assert set(families) - set(known) == set()
+
+
+def test_every_kind_of_audit_event_has_words_and_a_family_to_choose() -> None:
+    """As docs/audit.md lists them; a kind of another part is shown by its family, and else as it is."""
+    kinds = set(re.findall(r"`([a-z]+\.[a-z_]+)`", Path("docs/audit.md").read_text().split("## How it is kept")[0]))
+    kinds -= {kind for kind in kinds if kind.startswith("audit.") and kind != "audit.verified"}  # settings
+    assert len(kinds) > 15
+    audit = (STATIC / "audit.js").read_text()
+    families = set(re.findall(r'"(\w+)"', audit.split("const FAMILIES = [")[1].split("]")[0]))
+    for known in (words("zh"), words("en")):
+        assert {f"audit_{kind.replace('.', '_')}" for kind in kinds} - set(known) == set()
+        assert {f"audit_{family}" for family in families} - set(known) == set()
+    assert {kind.split(".")[0] for kind in kinds} - families == set()

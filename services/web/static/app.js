@@ -9,11 +9,12 @@ import { reloadHistory, startHistory } from "/assets/history.js";
 import { openKeys } from "/assets/keys.js";
 import { logIn, logOut } from "/assets/login.js";
 import { leaveIndexes, openIndexes, refreshIndexes, startIndexes } from "/assets/indexes.js";
+import { mayLeaveManage, offerManage, openDocumentAccess, openManage, refreshManage, startManage } from "/assets/manage.js";
 import { closeSource, startSource } from "/assets/source.js";
 import { applyWords, switchLanguage } from "/assets/words.js";
 
-const TAB_OF = { ask: "ask", history: "history", documents: "documents", document: "documents", indexes: "indexes" };
-const OPENED = { ask: () => {}, history: reloadHistory, documents: reload, indexes: openIndexes };
+const TAB_OF = { ask: "ask", history: "history", documents: "documents", document: "documents", indexes: "indexes", manage: "manage" };
+const OPENED = { ask: () => {}, history: reloadHistory, documents: reload, indexes: openIndexes, manage: openManage };
 const EMPTIED = ["turns", "conversations", "uploads", "documents-rows", "document-work", "versions", "indexes", "snapshots"];
 
 let me = null;
@@ -36,6 +37,7 @@ async function enter() {
   const spaces = (await json("/v1/spaces?limit=100")).items;
   byId("me").textContent = me.display_name || me.name;
   byId("tab-indexes").hidden = !me.is_admin;
+  byId("tab-manage").hidden = !offerManage(me, spaces);
   offerSpaces(spaces);
   offerDocumentSpaces(spaces, me.is_admin);
   show("ask");
@@ -78,6 +80,7 @@ function signOut(message = "") {
   forgetKey();
   me = null;
   for (const id of EMPTIED) byId(id).replaceChildren();
+  offerManage(null, []);
   show("sign-in");
   byId("sign-in-error").textContent = message;
   byId("login-name").focus();
@@ -88,20 +91,29 @@ async function begin() {
   startAsk();
   startSource();
   startDocuments((id) => { show("document"); openDocument(id, me); });
-  startDocument(async (id) => { show("documents"); await reload(); focusDocument(id); });
+  startDocument(
+    async (id) => { show("documents"); await reload(); focusDocument(id); },
+    (document) => { show("manage"); openDocumentAccess(document); },
+  );
   startHistory((question) => { show("ask"); askAgain(question); });
   startIndexes();
+  startManage();
   byId("sign-in").addEventListener("submit", signIn);
   byId("log-in").addEventListener("submit", signInByPassword);
   byId("my-keys").addEventListener("click", openKeys);
-  byId("sign-out").addEventListener("click", () => { logOut(); signOut(); });
-  for (const [name, opened] of Object.entries(OPENED)) byId(`tab-${name}`).addEventListener("click", () => { show(name); opened(); });
+  byId("sign-out").addEventListener("click", async () => {
+    if (!(await mayLeaveManage())) return;
+    logOut();
+    signOut();
+  });
+  for (const [name, opened] of Object.entries(OPENED)) byId(`tab-${name}`).addEventListener("click", async () => { if (await mayLeaveManage()) { show(name); opened(); } });
   byId("language").addEventListener("click", () => {
     switchLanguage();
     refreshWords();
     refreshDocumentWords(me?.is_admin);
     if (shown === "document") refreshDocument();
     else if (shown === "indexes") refreshIndexes();
+    else if (shown === "manage") refreshManage();
     else if (shown !== "sign-in") OPENED[shown]();
   });
   if (!key()) return signOut();

@@ -3,15 +3,18 @@
 import { Trouble, json } from "/assets/api.js";
 import { inForce } from "/assets/citation.js";
 import { actionsOf, documentActions } from "/assets/document_actions.js";
-import { spaceTitle } from "/assets/documents.js";
+import { mayManage, spaceTitle } from "/assets/documents.js";
 import { byId, element, redraw } from "/assets/dom.js";
 import { moment } from "/assets/times.js";
 import { reasonOf, words } from "/assets/words.js";
 
 let shown = null;  // {document, versions} while the view is open
 let me = null;
+let openAccess = null;
 
-export function startDocument(back) {
+/** `back(id)` shows the list again; `access(document)` who may do what with it. */
+export function startDocument(back, access) {
+  openAccess = access;
   byId("document-back").addEventListener("click", () => back(shown?.document.id));
 }
 
@@ -53,7 +56,7 @@ function draw() {
   byId("document-title").textContent = document.title;
   const facts = [spaceTitle(document.space), words(`level_${document.classification}`), ...document.tags.map((tag) => `#${tag}`)];
   byId("document-facts").replaceChildren(facts.join(" · "));
-  redraw(byId("document-actions"), ...documentActions(document, versions, again));
+  redraw(byId("document-actions"), ...documentActions(document, versions, { again, access: mayManage(document, me) && (() => openAccess(document)) }));
   redraw(byId("versions"), ...versions.map((version) => versionCard(document, version, versions, again)));
 }
 

@@ -9,8 +9,8 @@ import { followed } from "/assets/uploads.js";
 import { editText, viewText } from "/assets/version_text.js";
 import { words } from "/assets/words.js";
 
-/** Buttons of the whole document; `again` reads and draws it once more. */
-export function documentActions(document, versions, again) {
+/** Buttons of the whole document; `again` reads and draws it once more, `access` (if given) shows who may do what with it. */
+export function documentActions(document, versions, { again, access }) {
   const newest = versions.find((version) => version.state === "indexed" && !version.purged_at);
   const file = element("input", { type: "file", class: "visually-hidden" });
   file.addEventListener("change", () => {
@@ -20,6 +20,7 @@ export function documentActions(document, versions, again) {
     element("label", { class: "quiet file" }, file, words("new_version")),
     newest ? button(words("edit_text"), () => editText(document, newest, (send) => done("edit_text", send, again)), { "data-focus": "edit" }) : null,
     newest ? button(words("read_again"), () => readAgain(document, again), { "data-focus": "reparse" }) : null,
+    access ? button(words("access"), access, { "data-focus": "access" }) : null,
   ].filter(Boolean);
 }
 

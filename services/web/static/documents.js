@@ -51,6 +51,10 @@ export function refreshDocumentWords(isAdmin) {
   offerDocumentSpaces(spaces, isAdmin);
 }
 
+/** False if this person surely may not set the document's policy; its own policy may name anybody. */
+export const mayManage = (document, { is_admin: isAdmin }) =>
+  isAdmin || document.own_policy || spaces.some((space) => space.name === document.space && space.role === "manager");
+
 /** What people call a space. */
 export const spaceTitle = (name) => spaces.find((one) => one.name === name)?.title || name;
 

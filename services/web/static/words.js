@@ -17,7 +17,11 @@ export function words(name, slots = {}) {
 export const known = (name) => name in LANGUAGES[language];
 
 /** Why something was refused or not indexed: the server says it in English, `code` may have words in the present language. */
-export const reasonOf = ({ code, detail }) => (known(`reason_${code}`) ? words(`reason_${code}`) : detail);
+export function reasonOf({ code, detail, errors = [] }) {
+  if (!known(`reason_${code}`)) return detail;
+  const fields = errors.map(({ loc }) => String(loc.at(-1))).map((name) => (known(name) ? words(name) : name));
+  return words(`reason_${code}`, { named: /'([^']*)'/.exec(detail)?.[1], fields: [...new Set(fields)].join("、") });
+}
 
 /** Show the fixed words of the page in the present language. */
 export function applyWords() {
