@@ -76,7 +76,7 @@ class Trial:
         state = State(after, Move(order.words, frozenset(order.about)), time.time())
         self.judge.states.append(state)
         content = dict(order.content)
-        headers = {**self._headers(order.by), **content.pop("headers", {})}
+        headers = {**(self.site.keeper if order.by == KEEPER else self.site.root), **content.pop("headers", {})}
         answer = self.site.client.request(order.method, order.path, headers=headers, **content)
         self.moved += 1
         if answer.is_success:
@@ -159,11 +159,6 @@ class Trial:
 
         return work
 
-    def _headers(self, by: str) -> dict[str, str]:
-        if by == ROOT:
-            return self.site.root
-        return dict(next(asker for asker in self.askers if asker.person == by).headers)
-
     def _note_job(self, order: Order, body: dict[str, object]) -> None:
         job = body.get("job_id") if isinstance(body, dict) else None
         about = [int(each.split(":")[1]) for each in order.about if each.startswith("document:")]
@@ -202,6 +197,7 @@ def _people(trial: Trial) -> None:
     """An administrator with no role, the keeper, service accounts, and everybody else."""
     trial.askers.append(Asker(ROOT, "administrator", tuple(trial.site.root.items())))
     _add_person(trial, KEEPER, "manager of all", len(LEVELS) - 1)
+    trial.site.keeper = dict(trial.askers[-1].headers)
     for number in range(trial.size.people - 2):
         kind = "administrator" if number == 0 else "service account" if number % 10 == 1 else "person"
         level = trial.chance.choice((0, 1, 1, 2, 2, 3))

@@ -37,6 +37,7 @@ class Installation:
     url: str
     bench: Workbench
     root: dict[str, str]
+    keeper: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     _local: threading.local = field(default_factory=threading.local)
     _clients: list[httpx.Client] = field(default_factory=list)
@@ -104,7 +105,7 @@ def installed(
     ensure_live(platform)
     bench = Workbench(platform, Publisher(platform))
     with serving(platform) as url:
-        made = Installation(platform, url, bench, {"authorization": f"Bearer {token}"}, {f"user:{ROOT}": root.id})
+        made = Installation(platform, url, bench, {"authorization": f"Bearer {token}"}, ids={f"user:{ROOT}": root.id})
         try:
             yield made
         finally:

@@ -1,8 +1,10 @@
 """Random moves: each is a request of an administrator or of the keeper, and the same change to the model."""
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.security.leak_trial.world import LEVELS, Document, Entry, Policy, Version, World, marker
@@ -70,9 +72,27 @@ class Mover:
         denied = self.chance.sample(principals, self.chance.choice((0, 0, 1, 2)))
         if self.chance.random() < 0.3:
             allowed.append("everyone")
-        entries = {name: Entry(name, self.chance.choice(ROLES)) for name in allowed}
-        entries |= {name: Entry(name, None) for name in denied}
+        entries = {name: self._entry(name, self.chance.choice(ROLES)) for name in allowed}
+        entries |= {name: self._entry(name, None) for name in denied}
         return (KEPT, *entries.values())
+
+    def _entry(self, name: str, role: str | None) -> Entry:
+        """Most often for ever; else until or from a moment that is past, far, or a few seconds away."""
+        if self.chance.random() < 0.6:
+            return Entry(name, role)
+        now = time.time()
+        soon, far = now + self.chance.uniform(0.5, 6), now + 86_400
+        dates = (
+            (None, soon),
+            (soon, None),
+            (None, far),
+            (far, None),
+            (now - 60, far),
+            (None, now - 1),
+            (soon, soon + 2),
+        )
+        since, until = self.chance.choice(dates)
+        return Entry(name, role, since and round(since, 3), until and round(until, 3))
 
     def add(self, world: World, space: str, level: int, own: Policy | None) -> Order:
         """A new document."""
@@ -130,10 +150,11 @@ class Mover:
             words = f"revoke {gone} in {about}"
         else:
             name = self.chance.choice([*self._principals(world), *(["everyone"] if what == "grant" else [])])
-            entry = Entry(name, self.chance.choice(ROLES) if what == "grant" else None)
+            entry = self._entry(name, self.chance.choice(ROLES) if what == "grant" else None)
             kept = [other for other in kept if other.principal != name] + [entry]
             words = f"{what} {entry} in {about}"
         after = (KEPT, *kept)
+        sent = {**body_of(after), "extends_space": document.inherits} if document is not None else body_of(after)
 
         def apply(changed: World) -> None:
             if document is None:
@@ -141,7 +162,7 @@ class Mover:
             else:
                 changed.amend(changed.documents[document.number], own=after)
 
-        return Order(words, {about}, "PUT", path, {"json": body_of(after)}, apply)
+        return Order(words, {about}, "PUT", path, {"json": sent}, apply)
 
     def membership(self, world: World) -> Order | None:
         """Somebody joins or leaves a group."""
@@ -264,15 +285,15 @@ class Mover:
         """A document gets a policy of its own."""
         if (document := self._document(world)) is None:
             return None
-        policy = self.policy(world)
+        policy, extends = self.policy(world), self.chance.random() < 0.4
         return self._guard(
             document,
             "PUT",
             "/policy",
-            {"json": body_of(policy)},
-            f"document {document.number} gets its own policy {policy}",
+            {"json": {**body_of(policy), "extends_space": extends}},
+            f"document {document.number} gets {'more than its space has' if extends else 'its own policy'}: {policy}",
             own=policy,
-            inherits=False,
+            inherits=extends,
         )
 
     def restore(self, world: World) -> Order | None:
@@ -345,10 +366,14 @@ def text_of(handle: str, word: str) -> bytes:
 
 def body_of(policy: Policy) -> dict[str, Any]:
     """The policy as the API takes it."""
-    allow, deny = [], []
-    for entry in policy:
-        if entry.role is None:
-            deny.append(entry.principal)
-        else:
-            allow.append({"principal": entry.principal, "role": entry.role})
-    return {"allow": allow, "deny": deny}
+    return {
+        "allow": [
+            {"principal": entry.principal, "role": entry.role, **_dates(entry)} for entry in policy if entry.role
+        ],
+        "deny": [{"principal": entry.principal, **_dates(entry)} for entry in policy if entry.role is None],
+    }
+
+
+def _dates(entry: Entry) -> dict[str, str]:
+    named = {"effective_from": entry.since, "effective_to": entry.until}
+    return {name: datetime.fromtimestamp(at, UTC).isoformat() for name, at in named.items() if at is not None}

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -89,11 +90,14 @@ class Prober:
         return got
 
     def _stranger(self, asker: Asker, method: str, suffix: str, got: httpx.Response, more: Any) -> Any:
-        """What this asker is told about a document that there never was."""
-        key = (f"{method} {suffix}", got.status_code == 401, self.world.people[asker.person].admin)
+        """What is said about a document that there never was: to nobody, to an administrator, to anybody else."""
+        admin, nobody = self.world.people[asker.person].admin, got.status_code == 401
+        key = (f"{method} {suffix}", nobody, admin)
         if key not in self._strangers:
-            _, unknown = self.call("unknown", asker, method, f"/v1/documents/{new_id()}{suffix}", **more)
-            assert unknown.status_code in (401, 404)
+            headers = {"authorization": "Bearer nonsense"} if nobody else self.site.root if admin else self.site.keeper
+            sent = {**more, "headers": {**headers, **more.get("headers", {})}}
+            unknown = self.site.client.request(method, f"/v1/documents/{new_id()}{suffix}", **sent)
+            assert unknown.status_code == (401 if nobody else 404)
             self._strangers[key] = shown(unknown)
         return self._strangers[key]
 
@@ -367,6 +371,27 @@ class Prober:
         """For administrators: ids, never a word."""
         self.everything("erasures", asker, "GET", f"/v1/erasures/{new_id()}", decisions=1)
 
+    def explained(self, asker: Asker) -> None:
+        """Why somebody may read a document, now or at a moment that is past: the model must say the same."""
+        state = self.judge.states[-1]
+        if self.calm and self.chance.random() < 0.5:
+            state = self.chance.choice([each for each in self.judge.states if each.world.documents] or [state])
+        document = self.chance.choice([d for d in state.world.documents.values() if d.id] or [self.document()])
+        person = self.chance.choice(sorted(state.world.people))
+        params = {"user": self.site.ids[f"user:{person}"], "document": document.id}
+        moment = time.time()
+        if state is not self.judge.states[-1]:
+            moment = state.acknowledged + 0.0005  # nothing moves sooner than that after a move
+            params["at"] = datetime.fromtimestamp(moment, UTC).isoformat()
+        answer, got = self.call("access explained", asker, "GET", "/v1/access/explain", params=params)
+        self.judge.judge(answer, decisions=1, any_id=self.world.people[asker.person].admin)
+        if got.status_code != 200 or not self.calm:
+            return
+        told = {document.number in oracle.readable(state.world, person, at) for at in (moment, moment + 0.0005)}
+        told |= {document.number in oracle.readable(state.world, person, answer.ended)} if "at" not in params else set()
+        if got.json()["readable"] not in told:
+            self.judge.odd(answer, document.number, f"WRONGLY EXPLAINED: {got.text}")
+
 
 Probe = Callable[[Prober, Asker], None]
 OFTEN: tuple[tuple[Probe, int], ...] = (
@@ -390,6 +415,7 @@ OFTEN: tuple[tuple[Probe, int], ...] = (
     (Prober.ledger, 3),
     (Prober.spaces, 2),
     (Prober.erasures, 1),
+    (Prober.explained, 2),
 )
 """What is drawn from, with weights; whole searches come in the driver."""
 
