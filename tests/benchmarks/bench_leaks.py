@@ -14,11 +14,8 @@ from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from kbcore.metadata.database import Database
 from kbcore.metadata.migrate import upgrade
-from kbcore.metadata.tables import epoch, metadata
 from kbcore.observability.logging import configure_logging
 from kbcore.settings import silence_telemetry
 from services.supervisor.postgres import EmbeddedPostgres
@@ -28,6 +25,7 @@ from tests.security.leak_trial.driver import Size, prepared
 from tests.security.leak_trial.judge import Tally
 from tests.security.leak_trial.report import rows
 from tests.servers import running
+from tests.servers.emptied import empty
 
 LARGE = Size(people=60, groups=15, spaces=10, documents=80, steps=20, probes=3, storm_s=20, storm_threads=4)
 
@@ -64,14 +62,6 @@ def main(seed: int, wanted: int) -> None:
         database.dispose()
     print("\n".join(faults[:20]))
     print(rows("path", by_path), rows("kind of person", by_kind), sep="\n\n")
-
-
-def empty(database: Database) -> None:
-    """As after an installation."""
-    names = ", ".join(table.name for table in metadata.sorted_tables)
-    with database.begin() as connection:
-        connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
-        connection.execute(epoch.insert().values(value=0))
 
 
 if __name__ == "__main__":
