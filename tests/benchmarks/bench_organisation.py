@@ -3,8 +3,8 @@
     ZHIKU_DATA=… python -m tests.benchmarks.bench_organisation [people] [questions]
 
 Milvus Lite, PostgreSQL and HTTP are real, and so is the model for questions; passages have random vectors, for
-embedding them takes ten minutes and who may read them does not depend on it. Prints people, groups, policies, documents,
-decisions, leaks, papers wrongly hidden, and the time of a search.
+embedding them takes ten minutes and who may read them does not depend on it. Prints people, groups, policies,
+documents, decisions, leaks, papers wrongly hidden, and the time of a search.
 """
 
 import os

@@ -194,12 +194,12 @@ def prepared(
 
 
 def _people(trial: Trial) -> None:
-    """An administrator with no role, the keeper, service accounts, and everybody else."""
+    """An administrator with no role, one who may be given one, the keeper, and everybody else."""
     trial.askers.append(Asker(ROOT, "administrator", tuple(trial.site.root.items())))
     _add_person(trial, KEEPER, "manager of all", len(LEVELS) - 1)
     trial.site.keeper = dict(trial.askers[-1].headers)
     for number in range(trial.size.people - 2):
-        kind = "administrator" if number == 0 else "service account" if number % 10 == 1 else "person"
+        kind = "administrator" if number == 0 else "person"
         level = trial.chance.choice((0, 1, 1, 2, 2, 3))
         _add_person(trial, f"p{number:02d}", kind, level, spare=number % 12 == 3)
 

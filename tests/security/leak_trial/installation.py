@@ -85,6 +85,9 @@ def installed(
             "ZHIKU_DATABASE__URL": postgres_url,
             "ZHIKU_REDIS__URL": redis_url,
             "ZHIKU_RETRIEVAL__CANDIDATES": "100",
+            "ZHIKU_RETRIEVAL__EXACT_ROWS": chance.choice(
+                ("0", "0", "20")
+            ),  # else so little is searched without the index
             "ZHIKU_RETRIEVAL__MAX_CANDIDATES": "100",  # the index answers everything at once
             **{f"ZHIKU_ANSWER__MIN_{name}": "0" for name in ("SCORE_ZH", "SCORE_EN", "QUOTE_ZH", "QUOTE_EN")},
         }

@@ -392,6 +392,12 @@ class Prober:
         if got.json()["readable"] not in told:
             self.judge.odd(answer, document.number, f"WRONGLY EXPLAINED: {got.text}")
 
+    def audit(self, asker: Asker) -> None:
+        """The log, all of it or of one document: ids for administrators, never a word, and nothing for others."""
+        admin = self.world.people[asker.person].admin
+        of_one = f"&document={self.document().id}" if self.chance.random() < 0.5 else ""
+        self.everything("audit log", asker, "GET", f"/v1/audit?limit=200{of_one}", any_id=admin)
+
 
 Probe = Callable[[Prober, Asker], None]
 OFTEN: tuple[tuple[Probe, int], ...] = (
@@ -416,6 +422,7 @@ OFTEN: tuple[tuple[Probe, int], ...] = (
     (Prober.spaces, 2),
     (Prober.erasures, 1),
     (Prober.explained, 2),
+    (Prober.audit, 2),
 )
 """What is drawn from, with weights; whole searches come in the driver."""
 
