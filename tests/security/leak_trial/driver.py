@@ -194,21 +194,26 @@ def prepared(
 
 
 def _people(trial: Trial) -> None:
-    """An administrator with no role, one who may be given one, the keeper, and everybody else."""
+    """An administrator with no role, the keeper, one of each other kind, and everybody else; an app acts for some."""
     trial.askers.append(Asker(ROOT, "administrator", tuple(trial.site.root.items())))
     _add_person(trial, KEEPER, "manager of all", len(LEVELS) - 1)
     trial.site.keeper = dict(trial.askers[-1].headers)
     for number in range(trial.size.people - 2):
-        kind = "administrator" if number == 0 else "person"
-        level = trial.chance.choice((0, 1, 1, 2, 2, 3))
-        _add_person(trial, f"p{number:02d}", kind, level, spare=number % 12 == 3)
+        kind = {0: "administrator", 1: "auditor", 2: "service account"}.get(number % 20, "person")
+        _add_person(trial, f"p{number:02d}", kind, trial.chance.choice((0, 1, 1, 2, 2, 3)), spare=number % 12 == 3)
+    trial.site.manage("POST", "/v1/users", json={"name": "app", "kind": "service"})
+    key = trial.site.manage("POST", "/v1/api-keys", json={"user": "app", "name": "acts", "acts_for": True})["key"]
+    for asker in [each for each in trial.askers if each.kind == "person" and each.key is None][::4]:
+        headers = {"authorization": f"Bearer {key}", "zhiku-on-behalf-of": asker.person}
+        trial.askers.append(Asker(asker.person, "app acting for a person", tuple(headers.items())))
 
 
 def _add_person(trial: Trial, name: str, kind: str, level: int, *, spare: bool = False) -> None:
-    admin = kind == "administrator"
-    sent = {"name": name, "clearance": LEVELS[level], "is_admin": admin}
+    admin, auditor = kind == "administrator", kind == "auditor"
+    sent = {"name": name, "clearance": LEVELS[level], "is_admin": admin, "is_auditor": auditor}
+    sent["kind"] = "service" if kind == "service account" else "person"
     trial.site.ids[f"user:{name}"] = trial.site.manage("POST", "/v1/users", json=sent)["id"]
-    trial.world.people[name] = Person(name, level, admin)
+    trial.world.people[name] = Person(name, level, admin, auditor)
     for key in ("", f"key:{name}") if spare else ("",):
         made = trial.site.manage("POST", "/v1/api-keys", json={"user": name, "name": key or "trial"})
         if key:

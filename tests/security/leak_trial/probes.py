@@ -91,6 +91,8 @@ class Prober:
 
     def _stranger(self, asker: Asker, method: str, suffix: str, got: httpx.Response, more: Any) -> Any:
         """What is said about a document that there never was: to nobody, to an administrator, to anybody else."""
+        if got.status_code == 403 and asker.kind == "app acting for a person":  # who may not be acted for any more
+            return shown(self.call("unknown", asker, method, f"/v1/documents/{new_id()}{suffix}", **more)[1])
         admin, nobody = self.world.people[asker.person].admin, got.status_code == 401
         key = (f"{method} {suffix}", nobody, admin)
         if key not in self._strangers:
@@ -384,7 +386,7 @@ class Prober:
             moment = state.acknowledged + 0.0005  # nothing moves sooner than that after a move
             params["at"] = datetime.fromtimestamp(moment, UTC).isoformat()
         answer, got = self.call("access explained", asker, "GET", "/v1/access/explain", params=params)
-        self.judge.judge(answer, decisions=1, any_id=self.world.people[asker.person].admin)
+        self.judge.judge(answer, decisions=1, any_id=self._trusted(asker))
         if got.status_code != 200 or not self.calm:
             return
         told = {document.number in oracle.readable(state.world, person, at) for at in (moment, moment + 0.0005)}
@@ -393,10 +395,13 @@ class Prober:
             self.judge.odd(answer, document.number, f"WRONGLY EXPLAINED: {got.text}")
 
     def audit(self, asker: Asker) -> None:
-        """The log, all of it or of one document: ids for administrators, never a word, and nothing for others."""
-        admin = self.world.people[asker.person].admin
+        """The log, all of it or of one document: ids for the trusted, never a word, nothing for others."""
         of_one = f"&document={self.document().id}" if self.chance.random() < 0.5 else ""
-        self.everything("audit log", asker, "GET", f"/v1/audit?limit=200{of_one}", any_id=admin)
+        self.everything("audit log", asker, "GET", f"/v1/audit?limit=200{of_one}", any_id=self._trusted(asker))
+
+    def _trusted(self, asker: Asker) -> bool:
+        person = self.world.people[asker.person]
+        return person.admin or person.auditor
 
 
 Probe = Callable[[Prober, Asker], None]

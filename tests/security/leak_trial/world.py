@@ -29,6 +29,7 @@ class Person:
     name: str
     level: int
     admin: bool = False
+    auditor: bool = False
     active: bool = True
 
 
