@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from kbcore.metadata.database import Database
 from kbcore.metadata.migrate import upgrade
-from kbcore.metadata.tables import access_changes, audit_head, epoch, metadata
 from kbcore.observability.logging import configure_logging
 from kbcore.settings import silence_telemetry
 from services.supervisor.milvus import EmbeddedMilvus
@@ -19,6 +17,7 @@ from services.supervisor.postgres import EmbeddedPostgres
 from services.supervisor.redis import EmbeddedRedis
 from services.supervisor.sockets import socket_folder
 from tests.servers import running
+from tests.servers.emptied import empty
 
 silence_telemetry()
 configure_logging("WARNING")  # as in production: no local variables in logged errors
@@ -71,15 +70,7 @@ def migrated_database(postgres_url: str) -> Iterator[Database]:
 @pytest.fixture
 def database(migrated_database: Database) -> Database:
     """An empty, migrated database at epoch 0."""
-    names = ", ".join(table.name for table in metadata.sorted_tables)
-    with migrated_database.begin() as connection:
-        connection.execute(
-            sa.text("SET LOCAL session_replication_role = replica")
-        )  # the audit log refuses to be emptied
-        connection.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
-        connection.execute(epoch.insert().values(value=0))
-        connection.execute(audit_head.insert().values(seq=0, mac=b""))
-        connection.execute(access_changes.insert().values(relation="history", key="", row={}))
+    empty(migrated_database)
     return migrated_database
 
 

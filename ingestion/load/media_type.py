@@ -12,7 +12,10 @@ _HEAD = 4096
 _PDF_HEADER_WITHIN = 1024
 _DEFAULT_EXPANSION = 200
 _TEXTS = (known.TEXT, known.MARKDOWN, known.HTML, known.CSV, known.TSV, known.JSON, known.JSON_LINES, known.EML)
-_HTML = re.compile(rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
+# A comment ends at its first `-->` for good (an atomic group): else a row of comments is divided in 2^n ways.
+_HTML = re.compile(
+    rb"^\s*(?:<\?xml[^>]*>\s*)?(?:(?><!--.*?-->)\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
+)
 _MAIL = re.compile(rb"^(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*){2,}", re.MULTILINE)
 _MAIL_FIELD = re.compile(
     rb"^(?:from|subject|mime-version|message-id|received|return-path):", re.IGNORECASE | re.MULTILINE

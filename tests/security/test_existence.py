@@ -1,5 +1,6 @@
 """A thing that may not be seen is answered exactly like a thing that does not exist."""
 
+import re
 from typing import Any
 
 import httpx
@@ -9,6 +10,7 @@ from kbcore.domain.ids import new_id
 from kbcore.metadata import documents, jobs, policies
 from kbcore.permissions.policy import Policy
 from tests.security.scene import Scene
+from tests.security.test_routes_roles import ROWS, Row
 
 FILE = {"file": ("note.txt", b"text")}
 MANAGED = ("/policy", "/answers")
@@ -137,6 +139,52 @@ def test_an_external_id_of_a_hidden_document_says_only_that_it_is_taken(scene: S
     answer = scene.clients["editor"].post("/v1/documents", data={"space": space, "external_id": "plan"}, files=FILE)
     assert (answer.status_code, answer.json()["code"]) == (409, "external_id_taken")
     assert document not in answer.text
+
+
+def other_than(values: dict[str, Any]) -> dict[str, Any]:
+    """Path parameters that name nothing: fresh ids and names; numbers stay beside an id, and alone are very large."""
+    fresh: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, int):
+            fresh[name] = value if len(values) > 1 else value + 10**6
+        elif value.startswith(("user:", "group:")):
+            fresh[name] = f"{value.partition(':')[0]}:{new_id()}"
+        else:
+            fresh[name] = new_id() if re.fullmatch(r"[0-9a-f-]{36}", value) else f"n-{new_id()[-12:]}"
+    return fresh
+
+
+PUBLIC = {"GET /assets/{name}", "GET /v1/models/{model_id:path}"}
+"""Parts of the page, and the models, which everybody may know."""
+NAMING = [row for row in ROWS if "{" in row.route and row.route not in PUBLIC]
+OF_DOCUMENTS = [row for row in NAMING if "{document_id}" in row.route]
+
+
+def asked(scene: Scene, row: Row, role: str, values: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
+    """The row's call with these path parameters, as this role."""
+    method, template = row.route.split()
+    content = {name: value(scene) if callable(value) else value for name, value in row.send.items()}
+    return shown(scene.clients[role].request(method, template.replace(":path", "").format(**values), **content))
+
+
+@pytest.mark.parametrize("row", NAMING, ids=lambda row: row.route)
+def test_every_route_with_an_id_hides_what_it_names(scene: Scene, row: Row) -> None:
+    """To a stranger and to a user without a role, a manager's thing is nothing, on every route that takes an id."""
+    for role in ("nobody", "outsider"):
+        values = row.path(scene, "manager")
+        hidden = asked(scene, row, role, values)
+        assert hidden[0] in (401, 403, 404)
+        assert hidden == asked(scene, row, role, other_than(values))
+
+
+@pytest.mark.parametrize("row", OF_DOCUMENTS, ids=lambda row: row.route)
+def test_every_route_of_a_document_hides_one_with_a_policy_of_its_own(scene: Scene, row: Row) -> None:
+    """From those who read, change and manage everything else in its space."""
+    for role in ("reader", "editor", "manager"):
+        values = {**row.path(scene, role), "document_id": scene.with_own_policy()}
+        hidden = asked(scene, row, role, values)
+        assert hidden[0] in (403, 404)
+        assert hidden == asked(scene, row, role, other_than(values))
 
 
 def with_space(send: dict[str, Any], space: str) -> dict[str, Any]:

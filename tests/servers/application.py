@@ -19,7 +19,7 @@ def serving(platform: Platform) -> Iterator[str]:
     """Serve this platform on a free loopback port; yields its address."""
     app = create_app(platform.settings)
     app.state.platform = platform
-    app.state.watch = Watch(platform)
+    app.state.watch = Watch(platform)  # what the application made for itself would open connections of its own
     app.state.login = PasswordLogin(platform, app.state.watch)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
@@ -32,4 +32,5 @@ def serving(platform: Platform) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+        app.state.watch.close()
         listener.close()
