@@ -12,7 +12,7 @@ from ingestion.load import frames
 from ingestion.load.frames import MalformedAnswerError, parse_answer
 from kbcore.domain.chunk import ElementKind
 from kbcore.llm.interface import AnswerRequest, Source
-from kbcore.llm.prompt import messages
+from kbcore.llm.prompt import render
 from kbcore.settings import CONFIG_FOLDER
 from services.web.pages import HEADERS, STATIC
 
@@ -112,7 +112,7 @@ def _is_enum(node: ast.Attribute) -> bool:
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_titles_headings_and_texts_are_no_templates(hostile: str, language: str) -> None:
     source = Source(1, f"T{hostile}", f"X{hostile}", (f"H{hostile}",), 0.9, "en")
-    prompt = messages(AnswerRequest(f"Q{hostile}", language, [source]), CONFIG_FOLDER / "prompts", 4096)
+    prompt = render(AnswerRequest(f"Q{hostile}", language, [source]), CONFIG_FOLDER / "prompts", 4096).messages
     text = prompt[-1].content
     for place in "TXHQ":
         assert f"{place}{hostile}" in text
