@@ -183,7 +183,7 @@ def test_the_page_works_on_a_phone(browser: Browser, product: Product) -> None:
     assert page.locator("#send").evaluate("node => node.clientHeight") < 50  # 提问 on one line
     page.get_by_role("button", name="文档").click()
     expect(page.get_by_role("row", name=re.compile("差旅报销制度"))).to_contain_text("可用")
-    assert page.locator(".table-frame").evaluate("node => node.scrollWidth <= node.clientWidth")
+    assert page.locator("#view-documents .table-frame").evaluate("node => node.scrollWidth <= node.clientWidth")
     context.close()
 
 
