@@ -261,15 +261,14 @@ class Prober:
     def read_parts(self, asker: Asker) -> None:
         """One of its parts: history, text, bytes, passages, pages, differences, policy, answers."""
         document = self.document()
-        number = self.chance.randint(1, len(document.versions))
-        other = self.chance.randint(1, len(document.versions))
+        number, last = self.chance.randint(1, len(document.versions)), len(document.versions)
         path, suffix = self.chance.choice(
             (
                 ("versions", "/versions"),
                 ("version text", f"/versions/{number}"),
                 ("content", f"/versions/{number}/content"),
                 ("chunks", f"/versions/{number}/chunks"),
-                ("diff", f"/versions/{number}/diff/{other}"),
+                ("diff", f"/versions/1/diff/{last}"),
                 ("page ledger", f"/versions/{number}/ledger"),
                 ("document policy", "/policy"),
                 ("answers of document", "/answers"),
