@@ -95,7 +95,7 @@ class Trial:
         self.site.run_jobs()
         self.prober.ended = len(self.prober.jobs)
         for document in self.world.alive():
-            self.world.amend(document, indexed=True, settled=True)
+            self.world.amend(document, indexed=True, settled=True, stamped=True)
 
     def probe_all(self) -> None:
         """Everybody searches, and does a few other things."""

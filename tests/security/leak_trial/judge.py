@@ -229,7 +229,7 @@ class Judge:
 
 def _indexed(world: World, number: int) -> bool:
     document = world.documents.get(number)
-    return document is not None and document.indexed
+    return document is not None and document.indexed and document.stamped
 
 
 @cache

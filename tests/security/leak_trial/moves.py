@@ -160,7 +160,7 @@ class Mover:
             if document is None:
                 changed.spaces[space] = after
             else:
-                changed.amend(changed.documents[document.number], own=after)
+                changed.amend(changed.documents[document.number], own=after, stamped=False)
 
         return Order(words, {about}, "PUT", path, {"json": sent}, apply)
 
@@ -321,7 +321,7 @@ class Mover:
             method,
             f"/v1/documents/{document.id}{path}",
             content,
-            lambda after: after.amend(after.documents[document.number], **changes),
+            lambda after: after.amend(after.documents[document.number], stamped=False, **changes),
         )
 
     def delete(self, world: World) -> Order | None:

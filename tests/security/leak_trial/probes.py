@@ -113,6 +113,7 @@ class Prober:
             return
         body = got.json()
         self.memories[asker].epochs.append(body["epoch"])
+        self.memories[asker].traces.append(body["trace_id"])
         if not more:
             self.judge.expect(answer, answer.documents, None, indexed=True)
             if self.calm:
@@ -261,15 +262,14 @@ class Prober:
     def read_parts(self, asker: Asker) -> None:
         """One of its parts: history, text, bytes, passages, pages, differences, policy, answers."""
         document = self.document()
-        number = self.chance.randint(1, len(document.versions))
-        other = self.chance.randint(1, len(document.versions))
+        number, last = self.chance.randint(1, len(document.versions)), len(document.versions)
         path, suffix = self.chance.choice(
             (
                 ("versions", "/versions"),
                 ("version text", f"/versions/{number}"),
                 ("content", f"/versions/{number}/content"),
                 ("chunks", f"/versions/{number}/chunks"),
-                ("diff", f"/versions/{number}/diff/{other}"),
+                ("diff", f"/versions/1/diff/{last}"),
                 ("page ledger", f"/versions/{number}/ledger"),
                 ("document policy", "/policy"),
                 ("answers of document", "/answers"),
@@ -399,6 +399,22 @@ class Prober:
         of_one = f"&document={self.document().id}" if self.chance.random() < 0.5 else ""
         self.everything("audit log", asker, "GET", f"/v1/audit?limit=200{of_one}", any_id=self._trusted(asker))
 
+    def traces(self, asker: Asker) -> None:
+        """The record of an earlier answer, one's own or somebody else's, and what it was written from."""
+        own = self.memories[asker].traces
+        known = (
+            own if own and self.chance.random() < 0.6 else [t for m in list(self.memories.values()) for t in m.traces]
+        )
+        trace = self.chance.choice(known or ["0" * 32])
+        url = f"/v1/traces/{trace}"
+        self.everything("traces", asker, "GET", url, any_id=self._trusted(asker))
+        self.everything("replay", asker, "POST", f"{url}/replay", any_id=self._trusted(asker))
+
+    def exported(self, asker: Asker) -> None:
+        """Everything that is held about oneself, or about somebody."""
+        person = self.chance.choice(("me", "me", self.chance.choice(sorted(self.world.people))))
+        self.everything("personal data", asker, "GET", f"/v1/users/{person}/export", any_id=self._trusted(asker))
+
     def _trusted(self, asker: Asker) -> bool:
         person = self.world.people[asker.person]
         return person.admin or person.auditor
@@ -428,6 +444,8 @@ OFTEN: tuple[tuple[Probe, int], ...] = (
     (Prober.erasures, 1),
     (Prober.explained, 2),
     (Prober.audit, 2),
+    (Prober.traces, 4),
+    (Prober.exported, 2),
 )
 """What is drawn from, with weights; whole searches come in the driver."""
 

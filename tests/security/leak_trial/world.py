@@ -45,7 +45,8 @@ class Version:
 class Document:
     """A document. `own` None = its space's policy, `inherits` = added to it.
 
-    `indexed` once a version of it is surely published, `settled` while the newest one is.
+    `indexed` once a version of it is surely published, `settled` while the newest one is, `stamped` while the index
+    knows its policy and level: what it gains by another one is found after the re-stamping, what it loses, at once.
     """
 
     number: int
@@ -58,6 +59,7 @@ class Document:
     gone: bool = False
     indexed: bool = False
     settled: bool = False
+    stamped: bool = True
 
     @property
     def handle(self) -> str:
