@@ -371,6 +371,15 @@ class LlmSettings(_Section):
     models: tuple[ModelSettings, ...] = ()
 
 
+class McpSettings(_Section):
+    """The Model Context Protocol at `/mcp`."""
+
+    enabled: bool
+    allowed_origins: Words
+    allowed_hosts: Words
+    fetch_chars: int = Field(ge=100)
+
+
 class LogSettings(_Section):
     """Logs go to standard error."""
 
@@ -406,6 +415,7 @@ class Settings(_Section):
     answer: AnswerSettings
     rerank: RerankSettings
     llm: LlmSettings
+    mcp: McpSettings
     log: LogSettings
 
 

@@ -1,0 +1,367 @@
+"""The Model Context Protocol at `/mcp`, with its official client: what assistants see, and what they must not."""
+
+import json
+from typing import Any
+
+import httpx
+import mcp_types as types
+import pytest
+import sqlalchemy as sa
+
+from kbcore.domain.principal import Caller, Scope
+from kbcore.errors import AclUnavailable
+from kbcore.metadata.tables import audit_events
+from services.api.mcp.server import McpResponse
+from services.auth.api_keys import issue_key
+from tests.integration.asking import Desk
+from tests.mcp_client import LEGACY, MODERN, call, tools
+
+UNKNOWN = "01900000-0000-7000-8000-000000000000"
+RPC = {"jsonrpc": "2.0", "id": 1}
+JSON = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
+
+
+def said(result: types.CallToolResult) -> dict[str, Any]:
+    """The one text, as JSON."""
+    (content,) = result.content
+    assert isinstance(content, types.TextContent)
+    return dict(json.loads(content.text))
+
+
+def ok(desk: Desk, person: str, tool: str, **arguments: Any) -> dict[str, Any]:
+    result = call(desk.url, desk.keys[person], tool, **arguments)
+    assert not result.is_error, said(result)
+    assert result.structured_content == said(result)
+    return said(result)
+
+
+def refused(desk: Desk, person: str, tool: str, **arguments: Any) -> dict[str, Any]:
+    result = call(desk.url, desk.keys[person], tool, **arguments)
+    assert result.is_error
+    assert result.structured_content is None
+    error = said(result)
+    assert set(error) == {"code", "detail", "trace_id"}
+    return {name: value for name, value in error.items() if name != "trace_id"}
+
+
+def post(desk: Desk, content: Any, *, person: str = "employee", **headers: str) -> httpx.Response:
+    with desk.client(person) as client:
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        return client.post("/mcp", content=body, headers={"Content-Type": "application/json", **JSON, **headers})
+
+
+@pytest.mark.parametrize("mode", [LEGACY, MODERN])
+def test_tools_are_described_for_people_and_machines(desk: Desk, mode: str) -> None:
+    found = tools(desk.url, desk.keys["employee"], mode=mode)
+    assert list(found) == ["search", "fetch", "ask"]
+    for tool in found.values():
+        assert tool.annotations is not None
+        assert tool.annotations.read_only_hint is True
+        assert tool.output_schema is not None
+        assert any("\u4e00" <= character <= "\u9fff" for character in tool.description or "")
+    assert found["search"].input_schema["required"] == ["query"]
+    assert found["fetch"].input_schema["required"] == ["id"]
+
+
+@pytest.mark.parametrize("mode", [LEGACY, MODERN])
+def test_search_has_the_shape_that_connectors_expect(desk: Desk, mode: str) -> None:
+    answer = call(desk.url, desk.keys["employee"], "search", mode=mode, query="年假可以结转吗")
+    assert answer.structured_content == said(answer)
+    best = said(answer)["results"][0]
+    assert best["title"] == "员工手册"
+    assert best["url"] == f"{desk.url}/v1/documents/{desk.documents['handbook']}/versions/1/content"
+    assert "结转" in best["text"]
+    assert best["id"].startswith(f"{desk.documents['handbook']}:1:")
+
+
+def test_what_was_found_can_be_fetched(desk: Desk) -> None:
+    found = ok(desk, "employee", "search", query="年假可以结转吗", top_k=1)["results"]
+    fetched = ok(desk, "employee", "fetch", id=found[0]["id"])
+    assert len(found) == 1
+    assert {"id", "title", "text", "url", "metadata"} == set(fetched)
+    assert "年假可以结转至次年三月三十一日" in fetched["text"]
+    assert "病假需提供医院证明" in fetched["text"]  # all of it, not the passage alone
+    assert fetched["url"] == found[0]["url"]
+    assert fetched["metadata"]["next"] is None
+
+
+def test_a_document_is_fetched_by_its_id_or_by_a_version(desk: Desk) -> None:
+    handbook = desk.documents["handbook"]
+    assert (
+        ok(desk, "employee", "fetch", id=handbook)["text"] == ok(desk, "employee", "fetch", id=f"{handbook}:1")["text"]
+    )
+    assert refused(desk, "employee", "fetch", id=f"{handbook}:2")["code"] == "version_not_found"
+
+
+def test_a_long_text_is_read_piece_by_piece(desk: Desk) -> None:
+    text = "\n\n".join(f"第{number}条 本条规定第{number}项事务的办理方法与期限。" for number in range(2000))
+    whole = desk.corpus.add("public", "总则", text)
+    limit = desk.corpus.platform.settings.mcp.fetch_chars
+    pieces, following = [], whole
+    while following:
+        piece = ok(desk, "employee", "fetch", id=following)
+        assert len(piece["text"]) <= limit
+        assert piece["metadata"]["start"] == sum(map(len, pieces))
+        pieces.append(piece["text"])
+        following = piece["metadata"]["next"]
+    assert len(pieces) > 1
+    assert len("".join(pieces)) == piece["metadata"]["length"]
+    middle = piece["metadata"]["length"] // 2
+    around = ok(desk, "employee", "fetch", id=f"{whole}:1:{middle}-{middle + 20}")
+    assert around["text"] == "".join(pieces)[around["metadata"]["start"] : around["metadata"]["end"]]
+    assert around["metadata"]["start"] < middle < middle + 20 < around["metadata"]["end"]
+
+
+def test_answers_are_cited_and_conversations_go_on(desk: Desk) -> None:
+    first = ok(desk, "employee", "ask", question="年假可以结转吗？")
+    assert not first["abstained"]
+    citation = first["citations"][0]
+    assert citation["marker"] in first["answer"]
+    assert citation["quote"] in ok(desk, "employee", "fetch", id=citation["id"])["text"]
+    again = ok(desk, "employee", "ask", question="到什么时候？", conversation_id=first["conversation_id"])
+    assert again["conversation_id"] == first["conversation_id"]
+    other = refused(desk, "hr", "ask", question="?", conversation_id=first["conversation_id"])
+    assert other["code"] == "conversation_not_found"
+
+
+def test_two_people_see_what_each_may_read(desk: Desk) -> None:
+    question = "P5 级工程师的月薪范围是多少"
+    hidden = desk.documents["salary"]
+    assert hidden in json.dumps(ok(desk, "hr", "search", query=question))
+    assert "18,000" in ok(desk, "hr", "ask", question=question)["answer"]
+    assert "18,000" in ok(desk, "hr", "fetch", id=hidden)["text"]
+    for tool, arguments in (("search", {"query": question}), ("ask", {"question": question})):
+        shown = json.dumps(ok(desk, "employee", tool, **arguments), ensure_ascii=False)
+        assert hidden not in shown
+        assert "18,000" not in shown
+    assert refused(desk, "employee", "search", query=question, spaces=["hr"]) == refused(
+        desk, "employee", "search", query=question, spaces=["no-such-space"]
+    )
+
+
+@pytest.mark.parametrize("form", ["{}", "{}:1", "{}:1:0-10", "{}:9"])
+def test_a_hidden_id_is_an_unknown_id(desk: Desk, form: str) -> None:
+    hidden = refused(desk, "employee", "fetch", id=form.format(desk.documents["salary"]))
+    assert hidden == refused(desk, "employee", "fetch", id=form.format(UNKNOWN))
+    assert hidden == refused(desk, "employee", "fetch", id="no id at all")
+    assert hidden["code"] == "document_not_found"
+
+
+def test_a_right_that_is_withdrawn_is_gone_at_once(desk: Desk) -> None:
+    found = ok(desk, "hr", "search", query="月薪范围", spaces=["hr"])["results"][0]
+    desk.corpus.space("elsewhere", "hr")
+    with desk.corpus.platform.database.begin() as connection:
+        connection.execute(sa.text("DELETE FROM group_members"))
+    assert refused(desk, "hr", "fetch", id=found["id"])["code"] == "document_not_found"
+
+
+def test_what_was_read_is_in_the_audit_log(desk: Desk) -> None:
+    handbook = desk.documents["handbook"]
+    ok(desk, "employee", "fetch", id=handbook)
+    refused(desk, "employee", "fetch", id=desk.documents["salary"])
+    with desk.corpus.platform.database.begin() as connection:
+        rows = connection.execute(sa.select(audit_events).where(audit_events.c.kind == "document.read")).all()
+    assert [(row.actor, row.documents) for row in rows] == [(desk.people["employee"].user_id, [handbook])]
+
+
+def test_what_cannot_be_recorded_is_not_shown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(_: object) -> None:
+        raise AclUnavailable("PostgreSQL does not answer")
+
+    monkeypatch.setattr(desk.corpus.platform.audit, "record", down)
+    error = refused(desk, "employee", "fetch", id=desk.documents["handbook"])
+    assert error == {"code": "acl_unavailable", "detail": "PostgreSQL does not answer"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "code"),
+    [
+        ("search", {}, "validation_failed"),
+        ("search", {"query": "x", "everything": True}, "validation_failed"),
+        ("search", {"query": "x", "top_k": 0}, "validation_failed"),
+        ("search", {"query": "x", "mode": "psychic"}, "validation_failed"),
+        ("search", {"query": "half \ud83d of a pair"}, "validation_failed"),
+        ("search", {"query": "x", "top_k": 100_000}, "top_k_too_large"),
+        ("search", {"query": " "}, "empty_query"),
+        ("search", {"query": "x" * 100_000}, "query_too_long"),
+        ("search", {"query": "x", "as_of": "yesterday"}, "invalid_as_of"),
+        ("ask", {"question": ""}, "empty_query"),
+        ("ask", {"question": "x", "conversation_id": UNKNOWN}, "conversation_not_found"),
+        ("fetch", {"id": 7}, "validation_failed"),
+        ("fetch", {"id": f"{UNKNOWN}:99999999999999999999"}, "document_not_found"),
+    ],
+)
+def test_wrong_arguments_are_errors_of_the_tool(desk: Desk, tool: str, arguments: dict[str, Any], code: str) -> None:
+    answer = post(desk, {**RPC, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
+    if "\ud83d" in str(arguments):
+        assert answer.status_code == 400  # no text at all: the protocol's own layer does not read it
+        return
+    result = answer.json()["result"]
+    assert result["isError"] is True
+    assert json.loads(result["content"][0]["text"])["code"] == code
+    assert "everything" not in answer.text or "True" not in answer.text
+
+
+def test_a_key_uses_the_tools_of_its_scopes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    whole = McpResponse.__init__
+
+    def narrowed(self: McpResponse, visit: Any, body: bytes) -> None:
+        caller: Caller = replace(visit.caller, scopes=frozenset({Scope.SEARCH}))
+        whole(self, replace(visit, caller=caller), body)
+
+    monkeypatch.setattr(McpResponse, "__init__", narrowed)
+    assert list(tools(desk.url, desk.keys["employee"])) == ["search"]
+    assert ok(desk, "employee", "search", query="年假")["results"]
+    assert refused(desk, "employee", "fetch", id=desk.documents["handbook"])["code"] == "scope_missing"
+    assert refused(desk, "employee", "ask", question="年假")["code"] == "scope_missing"
+
+
+def test_a_defect_tells_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("secret of the house")
+
+    monkeypatch.setattr(desk.corpus.platform.audit, "record", broken)
+    answer = call(desk.url, desk.keys["employee"], "fetch", id=desk.documents["handbook"])
+    assert answer.is_error
+    assert said(answer)["code"] == "internal_error"
+    assert "secret" not in answer.model_dump_json()
+
+
+@pytest.mark.parametrize("authorization", [None, "Bearer zk_wrong", "Basic eHg6eXk=", "Bearer " + "a" * 5000])
+def test_without_a_valid_key_there_is_nothing(desk: Desk, authorization: str | None) -> None:
+    headers = {**JSON, **({} if authorization is None else {"Authorization": authorization})}
+    answer = httpx.post(f"{desk.url}/mcp", json={**RPC, "method": "tools/list"}, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.json()["code"] == "unauthenticated"
+
+
+def test_a_key_that_is_revoked_is_refused_at_the_next_request(desk: Desk) -> None:
+    with desk.corpus.platform.database.begin() as connection:
+        issued = issue_key(connection, user_id=desk.people["employee"].user_id, name="short")
+    assert list(tools(desk.url, issued.token))
+    with desk.corpus.platform.database.begin() as connection:
+        connection.execute(sa.text("UPDATE api_keys SET revoked_at = now() WHERE id = :id"), {"id": issued.key.id})
+    answer = httpx.post(
+        f"{desk.url}/mcp",
+        json={**RPC, "method": "tools/list"},
+        headers={**JSON, "Authorization": f"Bearer {issued.token}"},
+    )
+    assert answer.status_code == 401
+
+
+ODD = {
+    "batch": ([{**RPC, "method": "tools/list"}], 400),
+    "empty_batch": ([], 400),
+    "not_json": (b"{", 400),
+    "not_utf8": (b'{"jsonrpc": "2.0", "id": 1, "method": "\xff"}', 400),
+    "deep": (b"[" * 100_000, 400),
+    "no_version": ({"id": 1, "method": "tools/list"}, 400),
+    "old_version": ({"jsonrpc": "1.0", "id": 1, "method": "tools/list"}, 400),
+    "a_number": (7, 400),
+    "null": (None, 400),
+    "huge": (b'"' + b"x" * 2_000_000 + b'"', 413),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("revision", ["2025-11-25", MODERN])
+def test_odd_messages_are_refused_in_order(desk: Desk, name: str, revision: str) -> None:
+    content, status = ODD[name]
+    answer = post(desk, content, **{"MCP-Protocol-Version": revision})
+    assert answer.status_code == status, answer.text
+    assert "Traceback" not in answer.text
+    assert list(tools(desk.url, desk.keys["employee"]))
+
+
+def test_a_body_that_grows_too_large_on_the_way_is_refused(desk: Desk) -> None:
+    with desk.client() as client:
+        pieces = (b"x" * 100_000 for _ in range(20))
+        answer = client.post("/mcp", content=pieces, headers={"Content-Type": "application/json", **JSON})
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "payload_too_large"
+
+
+@pytest.mark.parametrize("revision", ["1999-01-01", "latest", ""])
+def test_an_unknown_revision_is_refused(desk: Desk, revision: str) -> None:
+    answer = post(desk, {**RPC, "method": "tools/list"}, **{"MCP-Protocol-Version": revision})
+    assert answer.status_code == 400
+    assert "error" in answer.json()
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [("tools/call", {"name": "delete_everything"}), ("resources/read", {"uri": "file:///etc/passwd"}), ("nothing", {})],
+)
+def test_what_does_not_exist_is_an_error_of_the_protocol(desk: Desk, method: str, params: dict[str, Any]) -> None:
+    answer = post(desk, {**RPC, "method": method, "params": params})
+    assert answer.json()["error"]["code"] in (-32601, -32602)
+    assert "result" not in answer.json()
+
+
+def test_there_are_no_sessions_and_no_streams(desk: Desk) -> None:
+    started = post(
+        desk,
+        {
+            **RPC,
+            "method": "initialize",
+            "params": {
+                "protocolVersion": "2025-11-25",
+                "capabilities": {},
+                "clientInfo": {"name": "test", "version": "1"},
+            },
+        },
+    )
+    assert started.json()["result"]["serverInfo"]["name"] == "zhiku"
+    assert "mcp-session-id" not in started.headers
+    assert post(desk, {"jsonrpc": "2.0", "method": "notifications/initialized"}).status_code == 202
+    with desk.client() as client:
+        for method in ("GET", "DELETE"):
+            assert client.request(method, "/mcp", headers=JSON).status_code == 405
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1", "null", ""])
+def test_a_web_page_is_refused_unless_its_origin_is_allowed(desk: Desk, origin: str) -> None:
+    answer = post(desk, {**RPC, "method": "tools/list"}, Origin=origin)
+    assert (answer.status_code, answer.json()["code"]) == (403, "origin_not_allowed")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", ""])
+def test_a_server_of_this_machine_goes_by_its_own_names_only(desk: Desk, host: str) -> None:
+    answer = post(desk, {**RPC, "method": "tools/list"}, Host=host)
+    assert (answer.status_code, answer.json()["code"]) == (403, "host_not_allowed")
+    for own in ("localhost:1234", "127.0.0.1", "[::1]:80"):
+        assert post(desk, {**RPC, "method": "tools/list"}, Host=own).status_code == 200
+
+
+def test_who_rebinds_learns_nothing_about_the_key(desk: Desk) -> None:
+    headers = {**JSON, "Origin": "https://evil.example"}
+    answer = httpx.post(f"{desk.url}/mcp", json={**RPC, "method": "tools/list"}, headers=headers)
+    assert answer.status_code == 403
+
+
+@pytest.fixture
+def configured(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Settings of `[mcp]` for one test."""
+
+    def configure(**values: Any) -> None:
+        settings = desk.corpus.platform.settings
+        mcp = settings.mcp.model_copy(update=values)
+        monkeypatch.setattr(desk.corpus.platform, "settings", settings.model_copy(update={"mcp": mcp}))
+
+    return configure
+
+
+def test_allowed_origins_and_hosts_pass(desk: Desk, configured: Any) -> None:
+    configured(allowed_origins=("https://assistant.example",), allowed_hosts=("kb.example.com",))
+    listing = {**RPC, "method": "tools/list"}
+    assert post(desk, listing, Origin="https://assistant.example", Host="KB.example.com").status_code == 200
+    assert post(desk, listing, Origin="https://assistant.example.evil", Host="kb.example.com").status_code == 403
+
+
+def test_switched_off_it_is_not_there(desk: Desk, configured: Any) -> None:
+    configured(enabled=False)
+    answer = post(desk, {**RPC, "method": "tools/list"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "route_not_found")
