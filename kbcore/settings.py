@@ -350,6 +350,10 @@ class RerankSettings(_Section):
     model: str
     base_url: str
     api_key: SecretStr
+    shape: Literal["cohere", "jina", "tei"]
+    raw_scores: bool
+    batch: int = Field(ge=0)
+    timeout_s: float = Field(gt=0)
 
 
 class ModelSettings(_Section):
