@@ -44,12 +44,6 @@ def refused(desk: Desk, person: str, tool: str, **arguments: Any) -> dict[str, A
     return {name: value for name, value in error.items() if name != "trace_id"}
 
 
-def post(desk: Desk, content: Any, *, person: str = "employee", **headers: str) -> httpx.Response:
-    with desk.client(person) as client:
-        body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        return client.post("/mcp", content=body, headers={"Content-Type": "application/json", **JSON, **headers})
-
-
 @pytest.mark.parametrize("mode", [LEGACY, MODERN])
 def test_tools_are_described_for_people_and_machines(desk: Desk, mode: str) -> None:
     found = tools(desk.url, desk.keys["employee"], mode=mode)
@@ -173,35 +167,6 @@ def test_what_cannot_be_recorded_is_not_shown(desk: Desk, monkeypatch: pytest.Mo
     assert error == {"code": "acl_unavailable", "detail": "PostgreSQL does not answer"}
 
 
-@pytest.mark.parametrize(
-    ("tool", "arguments", "code"),
-    [
-        ("search", {}, "validation_failed"),
-        ("search", {"query": "x", "everything": True}, "validation_failed"),
-        ("search", {"query": "x", "top_k": 0}, "validation_failed"),
-        ("search", {"query": "x", "mode": "psychic"}, "validation_failed"),
-        ("search", {"query": "half \ud83d of a pair"}, "validation_failed"),
-        ("search", {"query": "x", "top_k": 100_000}, "top_k_too_large"),
-        ("search", {"query": " "}, "empty_query"),
-        ("search", {"query": "x" * 100_000}, "query_too_long"),
-        ("search", {"query": "x", "as_of": "yesterday"}, "invalid_as_of"),
-        ("ask", {"question": ""}, "empty_query"),
-        ("ask", {"question": "x", "conversation_id": UNKNOWN}, "conversation_not_found"),
-        ("fetch", {"id": 7}, "validation_failed"),
-        ("fetch", {"id": f"{UNKNOWN}:99999999999999999999"}, "document_not_found"),
-    ],
-)
-def test_wrong_arguments_are_errors_of_the_tool(desk: Desk, tool: str, arguments: dict[str, Any], code: str) -> None:
-    answer = post(desk, {**RPC, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
-    if "\ud83d" in str(arguments):
-        assert answer.status_code == 400  # no text at all: the protocol's own layer does not read it
-        return
-    result = answer.json()["result"]
-    assert result["isError"] is True
-    assert json.loads(result["content"][0]["text"])["code"] == code
-    assert "everything" not in answer.text or "True" not in answer.text
-
-
 def test_a_key_uses_the_tools_of_its_scopes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
@@ -229,15 +194,6 @@ def test_a_defect_tells_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> 
     assert "secret" not in answer.model_dump_json()
 
 
-@pytest.mark.parametrize("authorization", [None, "Bearer zk_wrong", "Basic eHg6eXk=", "Bearer " + "a" * 5000])
-def test_without_a_valid_key_there_is_nothing(desk: Desk, authorization: str | None) -> None:
-    headers = {**JSON, **({} if authorization is None else {"Authorization": authorization})}
-    answer = httpx.post(f"{desk.url}/mcp", json={**RPC, "method": "tools/list"}, headers=headers)
-    assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
-    assert answer.json()["code"] == "unauthenticated"
-
-
 def test_a_key_that_is_revoked_is_refused_at_the_next_request(desk: Desk) -> None:
     with desk.corpus.platform.database.begin() as connection:
         issued = issue_key(connection, user_id=desk.people["employee"].user_id, name="short")
@@ -250,118 +206,3 @@ def test_a_key_that_is_revoked_is_refused_at_the_next_request(desk: Desk) -> Non
         headers={**JSON, "Authorization": f"Bearer {issued.token}"},
     )
     assert answer.status_code == 401
-
-
-ODD = {
-    "batch": ([{**RPC, "method": "tools/list"}], 400),
-    "empty_batch": ([], 400),
-    "not_json": (b"{", 400),
-    "not_utf8": (b'{"jsonrpc": "2.0", "id": 1, "method": "\xff"}', 400),
-    "deep": (b"[" * 100_000, 400),
-    "no_version": ({"id": 1, "method": "tools/list"}, 400),
-    "old_version": ({"jsonrpc": "1.0", "id": 1, "method": "tools/list"}, 400),
-    "a_number": (7, 400),
-    "null": (None, 400),
-    "huge": (b'"' + b"x" * 2_000_000 + b'"', 413),
-}
-
-
-@pytest.mark.parametrize("name", ODD)
-@pytest.mark.parametrize("revision", ["2025-11-25", MODERN])
-def test_odd_messages_are_refused_in_order(desk: Desk, name: str, revision: str) -> None:
-    content, status = ODD[name]
-    answer = post(desk, content, **{"MCP-Protocol-Version": revision})
-    assert answer.status_code == status, answer.text
-    assert "Traceback" not in answer.text
-    assert list(tools(desk.url, desk.keys["employee"]))
-
-
-def test_a_body_that_grows_too_large_on_the_way_is_refused(desk: Desk) -> None:
-    with desk.client() as client:
-        pieces = (b"x" * 100_000 for _ in range(20))
-        answer = client.post("/mcp", content=pieces, headers={"Content-Type": "application/json", **JSON})
-    assert answer.status_code == 413
-    assert answer.json()["code"] == "payload_too_large"
-
-
-@pytest.mark.parametrize("revision", ["1999-01-01", "latest", ""])
-def test_an_unknown_revision_is_refused(desk: Desk, revision: str) -> None:
-    answer = post(desk, {**RPC, "method": "tools/list"}, **{"MCP-Protocol-Version": revision})
-    assert answer.status_code == 400
-    assert "error" in answer.json()
-
-
-@pytest.mark.parametrize(
-    ("method", "params"),
-    [("tools/call", {"name": "delete_everything"}), ("resources/read", {"uri": "file:///etc/passwd"}), ("nothing", {})],
-)
-def test_what_does_not_exist_is_an_error_of_the_protocol(desk: Desk, method: str, params: dict[str, Any]) -> None:
-    answer = post(desk, {**RPC, "method": method, "params": params})
-    assert answer.json()["error"]["code"] in (-32601, -32602)
-    assert "result" not in answer.json()
-
-
-def test_there_are_no_sessions_and_no_streams(desk: Desk) -> None:
-    started = post(
-        desk,
-        {
-            **RPC,
-            "method": "initialize",
-            "params": {
-                "protocolVersion": "2025-11-25",
-                "capabilities": {},
-                "clientInfo": {"name": "test", "version": "1"},
-            },
-        },
-    )
-    assert started.json()["result"]["serverInfo"]["name"] == "zhiku"
-    assert "mcp-session-id" not in started.headers
-    assert post(desk, {"jsonrpc": "2.0", "method": "notifications/initialized"}).status_code == 202
-    with desk.client() as client:
-        for method in ("GET", "DELETE"):
-            assert client.request(method, "/mcp", headers=JSON).status_code == 405
-
-
-@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1", "null", ""])
-def test_a_web_page_is_refused_unless_its_origin_is_allowed(desk: Desk, origin: str) -> None:
-    answer = post(desk, {**RPC, "method": "tools/list"}, Origin=origin)
-    assert (answer.status_code, answer.json()["code"]) == (403, "origin_not_allowed")
-
-
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", ""])
-def test_a_server_of_this_machine_goes_by_its_own_names_only(desk: Desk, host: str) -> None:
-    answer = post(desk, {**RPC, "method": "tools/list"}, Host=host)
-    assert (answer.status_code, answer.json()["code"]) == (403, "host_not_allowed")
-    for own in ("localhost:1234", "127.0.0.1", "[::1]:80"):
-        assert post(desk, {**RPC, "method": "tools/list"}, Host=own).status_code == 200
-
-
-def test_who_rebinds_learns_nothing_about_the_key(desk: Desk) -> None:
-    headers = {**JSON, "Origin": "https://evil.example"}
-    answer = httpx.post(f"{desk.url}/mcp", json={**RPC, "method": "tools/list"}, headers=headers)
-    assert answer.status_code == 403
-
-
-@pytest.fixture
-def configured(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Settings of `[mcp]` for one test."""
-
-    def configure(**values: Any) -> None:
-        settings = desk.corpus.platform.settings
-        mcp = settings.mcp.model_copy(update=values)
-        monkeypatch.setattr(desk.corpus.platform, "settings", settings.model_copy(update={"mcp": mcp}))
-
-    return configure
-
-
-def test_allowed_origins_and_hosts_pass(desk: Desk, configured: Any) -> None:
-    configured(allowed_origins=("https://assistant.example",), allowed_hosts=("kb.example.com",))
-    listing = {**RPC, "method": "tools/list"}
-    assert post(desk, listing, Origin="https://assistant.example", Host="KB.example.com").status_code == 200
-    assert post(desk, listing, Origin="https://assistant.example.evil", Host="kb.example.com").status_code == 403
-
-
-def test_switched_off_it_is_not_there(desk: Desk, configured: Any) -> None:
-    configured(enabled=False)
-    answer = post(desk, {**RPC, "method": "tools/list"})
-    assert (answer.status_code, answer.json()["code"]) == (404, "route_not_found")

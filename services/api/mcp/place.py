@@ -49,7 +49,7 @@ class Place:
     def window(self, length: int, limit: int) -> tuple[int, int]:
         """At most `limit` characters (start, end) of a text of `length`, with the passage in the middle."""
         start = min(self.start, length)
-        spare = max(limit - max(min(self.end, length) - start, 0), 0)
+        spare = max(limit - max(self.end - start, 0), 0)
         begin = max(start - spare // 2, 0)
         finish = min(begin + limit, length)
         return max(finish - limit, 0) if begin < start else begin, finish

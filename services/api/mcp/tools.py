@@ -89,7 +89,7 @@ def fetch(visit: Visit, asked: FetchArguments) -> Fetched:
     visit.platform.audit.record(
         [AuditEvent.by(visit.caller, "document.read", documents=(document.id,), what="text", version=number)]
     )
-    following = Place(document.id, number, end, min(end + limit, len(text)))
+    following = Place(document.id, number, end, end + limit)
     return Fetched(
         id=asked.id,
         title=version.title,
