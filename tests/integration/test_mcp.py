@@ -1,6 +1,7 @@
 """The Model Context Protocol at `/mcp`, with its official client: what assistants see, and what they must not."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from kbcore.domain.principal import Caller, Scope
-from kbcore.errors import AclUnavailable
+from kbcore.errors import AuditUnavailable
 from kbcore.metadata.tables import audit_events
 from services.api.mcp.server import McpResponse
 from services.auth.api_keys import issue_key
@@ -87,10 +88,13 @@ def test_a_document_is_fetched_by_its_id_or_by_a_version(desk: Desk) -> None:
     assert refused(desk, "employee", "fetch", id=f"{handbook}:2")["code"] == "version_not_found"
 
 
-def test_a_long_text_is_read_piece_by_piece(desk: Desk) -> None:
-    text = "\n\n".join(f"第{number}条 本条规定第{number}项事务的办理方法与期限。" for number in range(2000))
+def test_a_long_text_is_read_piece_by_piece(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = 300
+    settings = desk.corpus.platform.settings
+    mcp = settings.mcp.model_copy(update={"fetch_chars": limit})
+    monkeypatch.setattr(desk.corpus.platform, "settings", settings.model_copy(update={"mcp": mcp}))
+    text = "\n\n".join(f"第{number}条 本条规定第{number}项事务的办理方法与期限。" for number in range(40))
     whole = desk.corpus.add("public", "总则", text)
-    limit = desk.corpus.platform.settings.mcp.fetch_chars
     pieces, following = [], whole
     while following:
         piece = ok(desk, "employee", "fetch", id=following)
@@ -141,6 +145,19 @@ def test_a_hidden_id_is_an_unknown_id(desk: Desk, form: str) -> None:
     assert hidden["code"] == "document_not_found"
 
 
+def test_people_who_ask_at_once_are_not_mixed_up(desk: Desk) -> None:
+    body = {**RPC, "method": "tools/call", "params": {"name": "fetch", "arguments": {"id": desk.documents["salary"]}}}
+
+    def fetch(person: str) -> bool:
+        with desk.client(person) as client:
+            return "18,000" in client.post("/mcp", json=body, headers=JSON).raise_for_status().text
+
+    people = ["employee", "hr"] * 20
+    with ThreadPoolExecutor(8) as pool:
+        shown = list(pool.map(fetch, people))
+    assert shown == [person == "hr" for person in people]
+
+
 def test_a_right_that_is_withdrawn_is_gone_at_once(desk: Desk) -> None:
     found = ok(desk, "hr", "search", query="月薪范围", spaces=["hr"])["results"][0]
     desk.corpus.space("elsewhere", "hr")
@@ -149,22 +166,29 @@ def test_a_right_that_is_withdrawn_is_gone_at_once(desk: Desk) -> None:
     assert refused(desk, "hr", "fetch", id=found["id"])["code"] == "document_not_found"
 
 
-def test_what_was_read_is_in_the_audit_log(desk: Desk) -> None:
+def test_what_was_read_and_what_was_refused_is_in_the_audit_log(desk: Desk) -> None:
     handbook = desk.documents["handbook"]
     ok(desk, "employee", "fetch", id=handbook)
     refused(desk, "employee", "fetch", id=desk.documents["salary"])
+    refused(desk, "employee", "search", query="x", spaces=["hr"])
     with desk.corpus.platform.database.begin() as connection:
-        rows = connection.execute(sa.select(audit_events).where(audit_events.c.kind == "document.read")).all()
-    assert [(row.actor, row.documents) for row in rows] == [(desk.people["employee"].user_id, [handbook])]
+        rows = connection.execute(sa.select(audit_events).order_by(audit_events.c.seq)).all()
+    found = [(row.kind, row.documents, row.detail) for row in rows if row.actor == desk.people["employee"].user_id]
+    route = {"method": "POST", "route": "/mcp", "path": {}, "status": 404, "count": 1}
+    assert [each for each in found if each[0] in ("document.read", "request.refused")] == [
+        ("document.read", [handbook], {"what": "text", "version": 1}),
+        ("request.refused", [], {**route, "code": "document_not_found"}),
+        ("request.refused", [], {**route, "code": "space_not_found"}),
+    ]
 
 
 def test_what_cannot_be_recorded_is_not_shown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def down(_: object) -> None:
-        raise AclUnavailable("PostgreSQL does not answer")
+        raise AuditUnavailable("This cannot be recorded now.")
 
     monkeypatch.setattr(desk.corpus.platform.audit, "record", down)
     error = refused(desk, "employee", "fetch", id=desk.documents["handbook"])
-    assert error == {"code": "acl_unavailable", "detail": "PostgreSQL does not answer"}
+    assert error == {"code": AuditUnavailable.code, "detail": "This cannot be recorded now."}
 
 
 def test_a_key_uses_the_tools_of_its_scopes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

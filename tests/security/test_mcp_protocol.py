@@ -169,6 +169,19 @@ def test_allowed_origins_and_hosts_pass(scene: Scene, configured: Any) -> None:
     assert post(scene, listing, Origin="https://assistant.example.evil", Host="kb.example.com").status_code == 403
 
 
+def test_a_server_for_others_is_called_what_they_like_unless_it_says(
+    scene: Scene, configured: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = scene.api.platform.settings
+    public = settings.model_copy(update={"server": settings.server.model_copy(update={"host": "0.0.0.0"})})
+    monkeypatch.setattr(scene.api.platform, "settings", public)
+    assert post(scene, LISTING, Host="kb.example.com").status_code == 200
+    configured(allowed_hosts=("kb.example.com",))
+    assert post(scene, LISTING, Host="kb.example.com:443").status_code == 200
+    assert post(scene, LISTING, Host="evil.example").status_code == 403
+    assert post(scene, LISTING, Host="127.0.0.1").status_code == 403
+
+
 def test_switched_off_it_is_not_there(scene: Scene, configured: Any) -> None:
     configured(enabled=False)
     answer = post(scene, LISTING)

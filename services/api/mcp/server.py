@@ -83,6 +83,7 @@ def _call(visit: Visit, tool: Tool, arguments: dict[str, object]) -> types.CallT
     except ValidationError as error:
         return _failed(visit, "validation_failed", _what_is_wrong(error))
     except ZhikuError as error:
+        visit.seen.refused(error.status, error.code)
         if error.status >= 500:
             _log.warning("tool failed", tool=tool.name, code=error.code, detail=error.detail)
         return _failed(visit, error.code, error.detail)

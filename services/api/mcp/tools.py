@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from kbcore.audit.events import AuditEvent
 from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller, Scope
+from services.api.audited import SeenRequest
 from services.api.mcp.place import Place
 from services.api.mcp.shapes import (
     Answered,
@@ -32,12 +33,16 @@ from services.library.revise import existing_version, text_of
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request: whose it is, and where this server is for its client (`base_url`, without a slash at the end)."""
+    """One request: whose it is, and where this server is for its client (`base_url`, without a slash at the end).
+
+    `seen` is the request as the audit log knows it.
+    """
 
     platform: Platform
     caller: Caller
     trace_id: str
     base_url: str
+    seen: SeenRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends, Request
 from starlette.exceptions import HTTPException
 
-from services.api.dependencies import CallerDep, PlatformDep, TraceIdDep
+from services.api.dependencies import CallerDep, PlatformDep, SeenDep, TraceIdDep
 from services.api.mcp.origin import require_allowed_origin
 from services.api.mcp.server import McpResponse
 from services.api.mcp.tools import Visit
@@ -20,7 +20,9 @@ def _reachable(request: Request, platform: PlatformDep) -> None:
 
 # Its messages are the protocol's, not OpenAPI's: docs/api.md says what the tools are.
 @router.post("/mcp", summary="Model Context Protocol", include_in_schema=False, dependencies=[Depends(_reachable)])
-async def answer_mcp(request: Request, platform: PlatformDep, caller: CallerDep, trace_id: TraceIdDep) -> McpResponse:
+async def answer_mcp(
+    request: Request, platform: PlatformDep, caller: CallerDep, trace_id: TraceIdDep, seen: SeenDep
+) -> McpResponse:
     """One JSON-RPC message, answered as JSON, with the rights of the key that came with it."""
-    visit = Visit(platform, caller, trace_id, str(request.base_url).rstrip("/"))
+    visit = Visit(platform, caller, trace_id, str(request.base_url).rstrip("/"), seen)
     return McpResponse(visit, await request.body())
