@@ -9,10 +9,9 @@ import mcp_types as types
 import pytest
 import sqlalchemy as sa
 
-from kbcore.domain.principal import Caller, Scope
+from kbcore.domain.principal import Scope
 from kbcore.errors import AuditUnavailable
 from kbcore.metadata.tables import audit_events
-from services.api.mcp.server import McpResponse
 from services.auth.api_keys import issue_key
 from tests.integration.asking import Desk
 from tests.mcp_client import LEGACY, MODERN, call, tools
@@ -191,20 +190,25 @@ def test_what_cannot_be_recorded_is_not_shown(desk: Desk, monkeypatch: pytest.Mo
     assert error == {"code": AuditUnavailable.code, "detail": "This cannot be recorded now."}
 
 
-def test_a_key_uses_the_tools_of_its_scopes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
-    whole = McpResponse.__init__
-
-    def narrowed(self: McpResponse, visit: Any, body: bytes) -> None:
-        caller: Caller = replace(visit.caller, scopes=frozenset({Scope.SEARCH}))
-        whole(self, replace(visit, caller=caller), body)
-
-    monkeypatch.setattr(McpResponse, "__init__", narrowed)
-    assert list(tools(desk.url, desk.keys["employee"])) == ["search"]
-    assert ok(desk, "employee", "search", query="年假")["results"]
-    assert refused(desk, "employee", "fetch", id=desk.documents["handbook"])["code"] == "scope_missing"
-    assert refused(desk, "employee", "ask", question="年假")["code"] == "scope_missing"
+@pytest.mark.parametrize(
+    ("scope", "tool", "arguments"),
+    [
+        (Scope.SEARCH, "search", {"query": "年假"}),
+        (Scope.READ, "fetch", {"id": "handbook"}),
+        (Scope.ASK, "ask", {"question": "年假可以结转吗？"}),
+    ],
+)
+def test_a_key_has_the_tools_of_its_scopes(desk: Desk, scope: Scope, tool: str, arguments: dict[str, str]) -> None:
+    with desk.corpus.platform.database.begin() as connection:
+        issued = issue_key(
+            connection, user_id=desk.people["employee"].user_id, name="narrow", scopes=frozenset({scope})
+        )
+    desk.keys["narrow"] = issued.token
+    arguments = {name: desk.documents.get(value, value) for name, value in arguments.items()}
+    assert list(tools(desk.url, issued.token)) == [tool]
+    assert ok(desk, "narrow", tool, **arguments)
+    for other in {"search", "fetch", "ask"} - {tool}:
+        assert refused(desk, "narrow", other)["code"] == "scope_missing"
 
 
 def test_a_defect_tells_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,8 +77,7 @@ def server_for(visit: Visit) -> Server:
 
 def _call(visit: Visit, tool: Tool, arguments: dict[str, object]) -> types.CallToolResult:
     try:
-        if not _may_use(visit.caller, tool):
-            raise Forbidden(f"This needs a key with the scope {tool.scope}.", code="scope_missing")
+        tool.require(visit.caller)
         return _succeeded(tool.run(visit, tool.arguments.model_validate(arguments)))
     except ValidationError as error:
         return _failed(visit, "validation_failed", _what_is_wrong(error))
@@ -93,7 +92,11 @@ def _call(visit: Visit, tool: Tool, arguments: dict[str, object]) -> types.CallT
 
 
 def _may_use(caller: Caller, tool: Tool) -> bool:
-    return caller.scopes is None or tool.scope in caller.scopes
+    try:
+        tool.require(caller)
+    except Forbidden:
+        return False
+    return True
 
 
 def _succeeded(result: BaseModel) -> types.CallToolResult:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from kbcore.audit.events import AuditEvent
 from kbcore.bootstrap import Platform
-from kbcore.domain.principal import Caller, Scope
+from kbcore.domain.principal import Caller
 from services.api.audited import SeenRequest
 from services.api.mcp.place import Place
 from services.api.mcp.shapes import (
@@ -23,6 +23,7 @@ from services.api.mcp.shapes import (
     SearchResults,
     Source,
 )
+from services.api.rights import RIGHTS, require
 from services.api.routes.ask import ask_question
 from services.api.routes.search import search_passages
 from services.api.schemas.ask import AskAnswer, AskBody, CitationOut
@@ -47,15 +48,19 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool as clients see it, the scope that a key needs for it, and what carries it out (raises `ZhikuError`)."""
+    """A tool as clients see it, the route that it stands for, and what carries it out (raises `ZhikuError`)."""
 
     name: str
     title: str
     description: str
-    scope: Scope
+    route: str
     arguments: type[BaseModel]
     result: type[BaseModel]
     run: Callable[[Visit, Any], BaseModel]
+
+    def require(self, caller: Caller) -> None:
+        """Raises `Forbidden` (`scope_missing`) for whom the route would refuse."""
+        require(RIGHTS[self.route], caller)
 
     @property
     def input_schema(self) -> dict[str, Any]:
@@ -139,7 +144,7 @@ TOOLS = (
         "Search the knowledge base",
         "Finds passages in the organisation's documents that you may read, best first; `fetch` reads on around one. "
         "在您有权阅读的文档中检索相关段落。",
-        Scope.SEARCH,
+        "POST /v1/search",
         SearchArguments,
         SearchResults,
         search,
@@ -149,7 +154,7 @@ TOOLS = (
         "Read a document",
         "Reads the document that an id of `search` stands for: all of its text, or as much as fits around the passage. "
         "按检索结果的 id 读取文档原文。",
-        Scope.READ,
+        "GET /v1/documents/{document_id}/versions/{number}",
         FetchArguments,
         Fetched,
         fetch,
@@ -159,7 +164,7 @@ TOOLS = (
         "Ask the knowledge base",
         "Answers a question from the documents that you may read, each statement with its quote, or says that they "
         "don't tell. 依据您有权阅读的文档回答问题，并逐句给出引文。",
-        Scope.ASK,
+        "POST /v1/ask",
         AskArguments,
         Answered,
         ask,
