@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ import mcp_types as types
 import pytest
 import sqlalchemy as sa
 
-from kbcore.domain.principal import Scope
+from kbcore.domain.principal import KeyKind, Scope
 from kbcore.errors import AuditUnavailable
 from kbcore.metadata.tables import audit_events
 from services.auth.api_keys import issue_key
@@ -209,6 +210,18 @@ def test_a_key_has_the_tools_of_its_scopes(desk: Desk, scope: Scope, tool: str, 
     assert ok(desk, "narrow", tool, **arguments)
     for other in {"search", "fetch", "ask"} - {tool}:
         assert refused(desk, "narrow", other)["code"] == "scope_missing"
+
+
+def test_a_session_is_as_good_as_a_key(desk: Desk) -> None:
+    with desk.corpus.platform.database.begin() as connection:
+        session = issue_key(
+            connection,
+            user_id=desk.people["hr"].user_id,
+            name="session",
+            kind=KeyKind.SESSION,
+            expires_at=datetime.now(UTC) + timedelta(hours=1),
+        )
+    assert "18,000" in said(call(desk.url, session.token, "fetch", id=desk.documents["salary"]))["text"]
 
 
 def test_a_defect_tells_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
