@@ -182,6 +182,18 @@ def test_what_was_read_and_what_was_refused_is_in_the_audit_log(desk: Desk) -> N
     ]
 
 
+def test_searches_and_answers_leave_the_traces_of_the_routes(desk: Desk) -> None:
+    searched = ok(desk, "employee", "search", query="年假可以结转吗")
+    answered = ok(desk, "employee", "ask", question="年假可以结转吗？")
+    with desk.corpus.platform.database.begin() as connection:
+        rows = connection.execute(sa.select(audit_events.c.kind, audit_events.c.trace_id)).all()
+    found = {(row.kind, row.trace_id) for row in rows}
+    assert ("search.retrieved", searched["trace_id"]) in found
+    assert ("answer.given", answered["trace_id"]) in found
+    with desk.client() as client:
+        assert client.get(f"/v1/traces/{answered['trace_id']}").status_code == 200
+
+
 def test_what_cannot_be_recorded_is_not_shown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def down(_: object) -> None:
         raise AuditUnavailable("This cannot be recorded now.")
