@@ -235,7 +235,15 @@ class Platform:
         if settings.kind == "cross_encoder":
             return CrossEncoderReranker(settings.model, device=self.settings.embedding.device)
         if settings.kind == "http":
-            return HttpReranker(settings.base_url, settings.model, api_key=settings.api_key.get_secret_value())
+            return HttpReranker(
+                settings.base_url,
+                settings.model,
+                api_key=settings.api_key.get_secret_value(),
+                shape=settings.shape,
+                raw_scores=settings.raw_scores,
+                batch=settings.batch,
+                timeout_s=settings.timeout_s,
+            )
         return None
 
     @cached_property

@@ -1,12 +1,20 @@
 """JSON over HTTP to a server with a model, the same for embedding and reranking: retries, timeouts, clear errors."""
 
+import math
 from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_random_exponential,
+)
 
 from kbcore.errors import ConfigurationError, Unavailable
 
@@ -28,30 +36,36 @@ class _Transient(Exception):
 class ModelServer:
     """One server, one pool of connections, opened at first use. Thread-safe."""
 
-    def __init__(self, base_url: str, *, api_key: str, section: str, timeout_s: float = 60.0) -> None:
+    def __init__(
+        self, base_url: str, *, api_key: str, section: str, timeout_s: float = 60.0, patience_s: float = math.inf
+    ) -> None:
         """`section` of the settings names it to people; the key goes into the `Authorization` header.
 
+        `timeout_s` is for one attempt; none begins later than `patience_s` after the first.
         Raises `ConfigurationError` if the address is none.
         """
         self._base_url = _checked(base_url, section)
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._section = section
-        self._timeout = httpx.Timeout(timeout_s, connect=5.0)
+        self._timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, 5.0))
+        self._stop = stop_after_attempt(ATTEMPTS) | stop_before_delay(patience_s)
         self._lock = Lock()
         self._made: httpx.Client | None = None
 
     def post(self, path: str, payload: Mapping[str, object]) -> Any:
-        """The decoded answer. Raises `Unavailable` after `ATTEMPTS` tries, or at once if trying again cannot help."""
+        """The decoded answer. Raises `Unavailable` after the last attempt, or at once if trying again cannot help."""
         retrying = Retrying(
             retry=retry_if_exception_type(_Transient),
-            stop=stop_after_attempt(ATTEMPTS),
+            stop=self._stop,
             wait=_wait_s,
             reraise=True,
         )
         try:
             return retrying(self._post_once, path, payload)
         except _Transient as error:
-            raise Unavailable(f"The {self._section} server does not answer: {error} ({ATTEMPTS} attempts).") from error
+            tried = retrying.statistics["attempt_number"]
+            attempts = f"{tried} attempt{'s' if tried > 1 else ''}"
+            raise Unavailable(f"The {self._section} server does not answer: {error} ({attempts}).") from error
 
     def close(self) -> None:
         """Give back the connections; the next call opens new ones."""

@@ -350,6 +350,10 @@ class RerankSettings(_Section):
     model: str
     base_url: str
     api_key: SecretStr
+    shape: Literal["cohere", "jina", "tei"]
+    raw_scores: bool
+    batch: int = Field(ge=0)
+    timeout_s: float = Field(gt=0)
 
 
 class ModelSettings(_Section):
@@ -369,6 +373,15 @@ class LlmSettings(_Section):
 
     default: str
     models: tuple[ModelSettings, ...] = ()
+
+
+class McpSettings(_Section):
+    """The Model Context Protocol at `/mcp`."""
+
+    enabled: bool
+    allowed_origins: Words
+    allowed_hosts: Words
+    fetch_chars: int = Field(ge=100)
 
 
 class LogSettings(_Section):
@@ -406,6 +419,7 @@ class Settings(_Section):
     answer: AnswerSettings
     rerank: RerankSettings
     llm: LlmSettings
+    mcp: McpSettings
     log: LogSettings
 
 

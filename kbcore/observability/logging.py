@@ -17,7 +17,7 @@ from kbcore.observability.tracing import current_trace_id
 
 REDACTED = "[redacted]"
 
-_CHATTY = ("alembic", "httpx", "httpcore", "openai", "pdfminer", "urllib3", "jieba", "pymilvus")
+_CHATTY = ("alembic", "httpx", "httpcore", "openai", "pdfminer", "urllib3", "jieba", "pymilvus", "mcp")
 
 _SECRET_KEYS = frozenset({"authorization", "cookie", "credential", "credentials", "passwd", "dsn"})
 _SECRET_ENDINGS = ("api_key", "apikey", "password", "secret", "secret_key", "access_key", "token", "private_key")

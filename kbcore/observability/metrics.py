@@ -38,6 +38,7 @@ search_stage_seconds = Histogram(
 search_hits_refused = Counter(
     "zhiku_search_hits_refused", "Hits of the index that the check in SQL refused", registry=registry
 )
+reranks = Counter("zhiku_reranks", "Searches that a reranker was to reorder", ["outcome"], registry=registry)
 answers = Counter("zhiku_answers", "Answers given", ["outcome"], registry=registry)
 
 epoch = Gauge("zhiku_epoch", "The committed epoch: publications so far", registry=registry)

@@ -47,6 +47,7 @@ UNRECORDED: Mapping[str, str] = {
     "POST /v1/ask": "the query path records what it retrieved and answered, with its trace",
     "POST /v1/chat/completions": "the query path records what it retrieved and answered, with its trace",
     "POST /retrieval": "the query path records what it retrieved, with its trace",
+    "POST /mcp": "each tool records what it shows: the query path with its trace, fetch as a read of its document",
     "POST /v1/embeddings": "turns the caller's own words into numbers; no document is read",
     "GET /v1/models": "names of models",
     "GET /v1/models/{model_id:path}": "names of models",
@@ -105,6 +106,7 @@ class AuditEdge:
         caller = seen.caller
         if caller is None or seen.is_recorded:
             return None
+        status = seen.refused_with or status
         if status in _REFUSALS:
             return self._refusal(request, seen, caller, status)
         return event_of(seen, caller, status) if status < 400 else None

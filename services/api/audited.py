@@ -53,6 +53,17 @@ class SeenRequest:
         shown: tuple[str, ...] = getattr(self._request.state, "shown", ())
         return shown
 
+    def refused(self, status: int, code: str) -> None:
+        """Say that the answer refuses what was asked, although its own status may not tell."""
+        self._request.state.refused_with = status
+        self._request.state.problem_code = code
+
+    @property
+    def refused_with(self) -> int | None:
+        """The HTTP status that the refusal would have had; None if nobody has said so."""
+        status: int | None = getattr(self._request.state, "refused_with", None)
+        return status
+
     @property
     def path(self) -> dict[str, str | None]:
         """The parameters in the address. What is no id is a name, or anything at all: None."""

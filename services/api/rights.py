@@ -63,6 +63,7 @@ RIGHTS: Mapping[str, Right] = {
     "POST /v1/feedback": _ASK,
     "GET /v1/traces/{trace_id}": Right(Who.CALLER, Scope.AUDIT),  # one's own; auditors and administrators: all
     "POST /v1/traces/{trace_id}/replay": Right(Who.CALLER, Scope.AUDIT),
+    "POST /mcp": _ME,  # each tool needs the right of the route that it stands for
     # Documents
     "POST /v1/documents": _WRITE,
     "GET /v1/documents": _READ,

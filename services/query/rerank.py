@@ -5,6 +5,7 @@ from dataclasses import replace
 import structlog
 
 from kbcore.errors import Unavailable
+from kbcore.observability.metrics import reranks
 from kbcore.rerank.interface import Reranker
 from services.query.found import Ranked
 
@@ -12,13 +13,18 @@ _log = structlog.get_logger(__name__)
 
 
 def rerank(reranker: Reranker | None, question: str, ranked: list[Ranked]) -> list[Ranked]:
-    """The same passages in the reranker's order; unchanged if there is none or it does not answer."""
+    """The same passages in the reranker's order.
+
+    Unchanged, each with `rerank` None, if there is no reranker, or it does not answer or answers wrongly.
+    """
     if reranker is None or not ranked:
         return ranked
     try:
         scores = reranker.score(question, [item.passage.text for item in ranked])
     except Unavailable as error:
+        reranks.labels("skipped").inc()
         _log.warning("reranker_unavailable", detail=error.detail)
         return ranked
+    reranks.labels("done").inc()
     rescored = [replace(item, score=score, rerank=score) for item, score in zip(ranked, scores, strict=True)]
     return sorted(rescored, key=lambda item: -item.score)

@@ -94,7 +94,7 @@ def test_an_address_that_is_none_is_refused_at_once(base_url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"embedding\.base_url"):
         openai_compatible(base_url)
     with pytest.raises(ConfigurationError, match=r"rerank\.base_url"):
-        HttpReranker(base_url, "", api_key="")
+        HttpReranker(base_url, "", api_key="", shape="tei")
 
 
 def test_a_refusal_is_not_repeated_and_keeps_key_and_text_to_itself(server: EmbeddingServer) -> None:
@@ -151,27 +151,3 @@ def test_closed_it_connects_again(server: EmbeddingServer) -> None:
     embedder.embed_query("q")
     embedder.close()
     assert embedder.embed_query("q").shape == (DIMENSION,)
-
-
-WRONG_SCORES = {
-    "no_results": Reply({"data": []}),
-    "too_few": Reply({"results": [{"index": 0, "relevance_score": 0.5}]}),
-    "unknown_index": Reply([{"index": 0, "score": 0.5}, {"index": 2, "score": 0.5}]),
-    "no_score": Reply([{"index": 0}, {"index": 1}]),
-    "infinite": Reply([{"index": 0, "score": float("inf")}, {"index": 1, "score": 0.5}]),
-    "text": Reply("no"),
-    "null": Reply(None),
-}
-
-
-@pytest.mark.parametrize("name", WRONG_SCORES)
-def test_no_wrong_score_gets_in(server: EmbeddingServer, name: str) -> None:
-    server.replies.append(WRONG_SCORES[name])
-    with pytest.raises(Unavailable):
-        HttpReranker(server.base_url, "m", api_key=API_KEY).score("q", ["one", "two"])
-
-
-def test_many_passages_are_asked_in_batches(server: EmbeddingServer) -> None:
-    scores = HttpReranker(server.base_url, "", api_key=API_KEY).score("q", ["q" if n == 40 else "x" for n in range(70)])
-    assert [len(asked["texts"]) for _, asked in server.requests] == [32, 32, 6]
-    assert scores.index(max(scores)) == 40

@@ -10,7 +10,7 @@ from kbcore.errors import ConfigurationError
 from kbcore.rerank.cross_encoder import CrossEncoderReranker
 from kbcore.rerank.http import HttpReranker
 from kbcore.rerank.interface import Reranker
-from tests.servers.embedding_server import API_KEY, embedding_server
+from tests.servers.rerank_server import API_KEY, rerank_server
 
 QUESTION = "how many days of annual leave"
 PASSAGES = ["travel expenses", "annual leave is fifteen days", "annual leave", "年假为十五天"]
@@ -43,14 +43,23 @@ def tiny_cross_encoder(folder: Path, *, labels: int = 1) -> str:
 
 
 @pytest.fixture(
-    params=["cohere", "tei", pytest.param("cross_encoder", marks=[pytest.mark.local, needs_torch])], scope="module"
+    params=[
+        "cohere",
+        "jina",
+        "tei",
+        "tei-raw",
+        "jina-raw",
+        pytest.param("cross_encoder", marks=[pytest.mark.local, needs_torch]),
+    ],
+    scope="module",
 )
 def reranker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reranker]:
     if request.param == "cross_encoder":
         yield CrossEncoderReranker(tiny_cross_encoder(tmp_path_factory.mktemp("cross-encoder")), device="cpu")
         return
-    with embedding_server() as server:
-        adapter = HttpReranker(server.base_url, "words" if request.param == "cohere" else "", api_key=API_KEY)
+    shape, _, raw = request.param.partition("-")
+    with rerank_server(logits=bool(raw)) as server:
+        adapter = HttpReranker(server.url, "words", api_key=API_KEY, shape=shape, raw_scores=bool(raw))
         yield adapter
         adapter.close()
 
@@ -77,12 +86,6 @@ def test_strange_texts_have_scores_too(reranker: Reranker) -> None:
 
 def test_it_has_a_name(reranker: Reranker) -> None:
     assert reranker.name
-
-
-def test_over_http_the_best_passage_wins() -> None:
-    with embedding_server() as server:
-        scores = HttpReranker(server.base_url, "words", api_key=API_KEY).score(QUESTION, PASSAGES)
-    assert scores.index(max(scores)) == 1
 
 
 @pytest.mark.local

@@ -56,3 +56,14 @@ def test_what_it_asks_for_somebody_is_that_persons_conversation(desk: Desk, robo
         conversation = f"/v1/conversations/{answer['conversation_id']}"
         assert own.get(conversation).status_code == 200
         assert robot.get(conversation).status_code == 404
+
+
+def test_over_mcp_too_it_reads_what_the_person_may(desk: Desk, robot: httpx.Client) -> None:
+    arguments = {"id": desk.documents["salary"]}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "fetch", "arguments": arguments}}
+    with robot:
+        for person in ("hr", "employee"):
+            headers = {ON_BEHALF_OF: desk.people[person].user_id, "Accept": "application/json"}
+            result = robot.post("/mcp", json=call, headers=headers).raise_for_status().json()["result"]
+            assert result["isError"] is (person == "employee")
+            assert ("18,000" in str(result)) is (person == "hr")

@@ -49,6 +49,15 @@ def test_a_token_works_on_other_routes_and_is_no_key_to_administration(office: O
     assert office.client.get("/v1/users").status_code == 403
 
 
+def test_a_token_opens_mcp(office: Office) -> None:
+    listing = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    headers = {"Authorization": f"Bearer {office.issuer.token()}", "Accept": "application/json"}
+    answer = office.client.post("/mcp", json=listing, headers=headers).raise_for_status().json()
+    assert [tool["name"] for tool in answer["result"]["tools"]] == ["search", "fetch", "ask"]
+    stale = {**headers, "Authorization": f"Bearer {office.issuer.token(exp=NOW - 100)}"}
+    assert office.client.post("/mcp", json=listing, headers=stale).status_code == 401
+
+
 def test_every_refusal_looks_like_a_wrong_key(office: Office) -> None:
     office.user("taken")
     wrong_key = office.with_token(f"zk_{'0' * 32}_{'A' * 43}")

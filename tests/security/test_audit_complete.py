@@ -76,4 +76,4 @@ def test_every_exception_exists_and_says_why(served_api: tuple[str, FastAPI]) ->
 
 def test_no_write_is_an_exception_but_those_of_the_query_path() -> None:
     writes = {route for route in UNRECORDED if not route.startswith("GET ")}
-    assert writes == QUERY_PATH | {"POST /v1/embeddings"}
+    assert writes == QUERY_PATH | {"POST /v1/embeddings", "POST /mcp"}

@@ -249,6 +249,8 @@ ROWS = (
             "knowledge_id": scene.space(), "query": "?", "retrieval_setting": {"top_k": 1, "score_threshold": 0.0}}}),
     Row("GET /v1/traces/{trace_id}",                            "401 404 200 404 404 200 200", _readers_trace),
     Row("POST /v1/traces/{trace_id}/replay",                    "401 404 200 404 404 200 200", _readers_trace),
+    Row("POST /mcp",                                            "401 200 200 200 200 200 200",
+        send={"json": {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, "headers": {"Accept": "application/json"}}),
     Row("GET /v1/conversations",                                "401 200 200 200 200 200 200"),
     Row("GET /v1/conversations/{conversation_id}",              "401 200 200 200 200 200 200", _own_conversation),
     Row("DELETE /v1/conversations/{conversation_id}",           "401 204 204 204 204 204 204", _own_conversation),

@@ -1,4 +1,4 @@
-"""A small model server on loopback: OpenAI's embeddings API and both rerank APIs, over real HTTP.
+"""A small model server on loopback: OpenAI's embeddings API over real HTTP.
 
 Its vectors count character pairs, so texts that share words are near each other; it can be told to fail.
 """
@@ -43,11 +43,6 @@ def pair_counts(text: str) -> list[float]:
     return counts
 
 
-def overlap(question: str, passage: str) -> float:
-    wanted = set(question.lower().split())
-    return len(wanted & set(passage.lower().split())) / max(len(wanted), 1)
-
-
 @contextmanager
 def embedding_server() -> Iterator[EmbeddingServer]:
     """A fresh server for the block, on a free port."""
@@ -82,8 +77,6 @@ class _Handler(BaseHTTPRequestHandler):
             reply = Reply({"error": "who are you?"}, status=401)
         elif self.path == "/v1/embeddings":
             reply = Reply(_embeddings(asked))
-        elif self.path == "/v1/rerank":
-            reply = Reply(_tei_scores(asked) if "texts" in asked else _cohere_scores(asked))
         else:
             reply = Reply({"error": "no such path"}, status=404)
         self._send(reply)
@@ -104,17 +97,3 @@ class _Handler(BaseHTTPRequestHandler):
 def _embeddings(asked: dict[str, Any]) -> dict[str, Any]:
     data = [{"index": index, "embedding": pair_counts(text)} for index, text in enumerate(asked["input"])]
     return {"object": "list", "model": asked["model"], "data": data[::-1]}
-
-
-def _cohere_scores(asked: dict[str, Any]) -> dict[str, Any]:
-    scores = _best_first(asked["query"], asked["documents"])
-    return {"results": [{"index": index, "relevance_score": score} for index, score in scores][: asked["top_n"]]}
-
-
-def _tei_scores(asked: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"index": index, "score": score} for index, score in _best_first(asked["query"], asked["texts"])]
-
-
-def _best_first(question: str, passages: list[str]) -> list[tuple[int, float]]:
-    scores = enumerate(overlap(question, passage) for passage in passages)
-    return sorted(scores, key=lambda item: -item[1])
