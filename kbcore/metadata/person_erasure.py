@@ -51,9 +51,13 @@ _QUESTIONS = sa.text("""
 """)
 # Why somebody did something, in its own words; that it was done stays, with its id.
 _WORDS = {
-    "comments of versions": "UPDATE versions SET comment = NULL WHERE created_by = :id AND comment IS NOT NULL",
-    "comments of snapshots": "UPDATE snapshots SET comment = NULL WHERE created_by = :id AND comment IS NOT NULL",
-    "reasons of erasures": "UPDATE erasures SET reason = NULL WHERE requested_by = :id AND reason IS NOT NULL",
+    "comments_of_versions": sa.text(
+        "UPDATE versions SET comment = NULL WHERE created_by = :id AND comment IS NOT NULL"
+    ),
+    "comments_of_snapshots": sa.text(
+        "UPDATE snapshots SET comment = NULL WHERE created_by = :id AND comment IS NOT NULL"
+    ),
+    "reasons_of_erasures": sa.text("UPDATE erasures SET reason = NULL WHERE requested_by = :id AND reason IS NOT NULL"),
 }
 
 
@@ -67,7 +71,7 @@ def erase_person(connection: Connection, user: User) -> dict[str, int]:
     removed["turns"] = connection.execute(_TURNS.where(conversations.c.user_id == user.id)).scalar_one()
     removed["golden_questions"] = int(connection.execute(_QUESTIONS, named).scalar_one())
     for words, statement in _WORDS.items():
-        removed[words.replace(" ", "_")] = connection.execute(sa.text(statement), named).rowcount
+        removed[words] = connection.execute(statement, named).rowcount
     removed["memberships"] = connection.execute(
         sa.delete(group_members).where(group_members.c.member == principal)
     ).rowcount
