@@ -10,7 +10,9 @@ from sqlalchemy.sql.elements import TextClause
 
 from kbcore.metadata import documents, ledger, passages, visible_jobs
 from kbcore.metadata.database import Database
-from tests.security.leak_trial.driver import Size, prepared
+from tests.security.leak_trial.driver import Size, Trial, prepared
+from tests.security.leak_trial.moves import KEPT, Order, body_of
+from tests.security.leak_trial.world import Entry, World
 
 TINY = Size(people=8, groups=3, spaces=2, documents=12, steps=0, probes=8, storm_s=0)
 LEVEL = "d.classification <= (SELECT clearance FROM asker)"
@@ -54,6 +56,7 @@ def test_a_hole_is_found(
 ) -> None:
     monkeypatch.setattr(module, name, loosened(getattr(module, name), condition, instead))
     with prepared(random.Random(name).randrange(1000), TINY, tmp_path, database, postgres_url, redis_url) as trial:
+        open_one(trial)
         for _ in range(5):  # rounds, until it is found
             trial.probe_all()
             for draw in (trial.mover.delete, trial.mover.clearance, trial.mover.entries, trial.mover.clearance):
@@ -65,3 +68,14 @@ def test_a_hole_is_found(
             if any(re.match(path, story) for story in trial.judge.faults):
                 break
     assert any(re.match(path, story) for story in trial.judge.faults), trial.judge.faults[:2]
+
+
+def open_one(trial: Trial) -> None:
+    """One space is everybody's to change: only levels keep people from its documents."""
+    policy = (KEPT, Entry("everyone", "editor"))
+
+    def apply(after: World) -> None:
+        after.spaces["space00"] = policy
+
+    path, content = "/v1/spaces/space00/policy", {"json": body_of(policy)}
+    trial.carry_out(Order("space00 is opened", {"space:space00"}, "PUT", path, content, apply))
