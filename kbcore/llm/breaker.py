@@ -19,6 +19,12 @@ class Breaker:
         self._failed = 0
         self._closed_again_at = 0.0
 
+    @property
+    def open(self) -> bool:
+        """True while calls are refused."""
+        with self._lock:
+            return self._failed >= self._failures and self._clock() < self._closed_again_at
+
     def lets_through(self) -> bool:
         """True if a call may be made now. Whoever is let through an open breaker is the only one for another rest."""
         with self._lock:
