@@ -384,7 +384,7 @@ class LlmSettings(_Section):
     """Generation. `default` is `extractive` or the name of one of `models`, `fallbacks` are tried after it in order."""
 
     default: str
-    fallbacks: tuple[str, ...]
+    fallbacks: Words
     question_classification: Level
     breaker_failures: int = Field(ge=1)
     breaker_rest_s: float = Field(gt=0)
