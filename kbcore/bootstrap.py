@@ -12,6 +12,7 @@ from kbcore.blobs.interface import BlobStore
 from kbcore.blobs.s3 import S3Blobs
 from kbcore.blobs.s3_client import S3Client
 from kbcore.blobs.s3_heads import S3Heads
+from kbcore.domain.document import Classification
 from kbcore.egress.client import Egress
 from kbcore.egress.rules import EgressRules
 from kbcore.embedding.bundled import BundledEmbedder
@@ -23,9 +24,11 @@ from kbcore.embedding.truncated import TruncatedEmbedder
 from kbcore.errors import ConfigurationError, NotFound, Unavailable
 from kbcore.identity.keys import IssuerKeys
 from kbcore.identity.tokens import Expected, Tokens
+from kbcore.llm.breaker import Breaker
 from kbcore.llm.extractive import ExtractiveModel
 from kbcore.llm.interface import AnswerModel
 from kbcore.llm.langchain_chat import LangChainModel
+from kbcore.llm.providers import ChatService
 from kbcore.metadata.audit_trail import AuditTrail
 from kbcore.metadata.database import Database
 from kbcore.metadata.trace_journal import TraceJournal
@@ -257,17 +260,30 @@ class Platform:
                 min_evidence={"zh": answer.min_quote_zh, "en": answer.min_quote_en},
             )
         }
-        for model in self.settings.llm.models:
+        llm = self.settings.llm
+        for model in llm.models:
             models[model.name] = LangChainModel(
                 model.name,
-                model=model.model,
-                base_url=model.base_url,
-                api_key=model.api_key.get_secret_value(),
+                ChatService(
+                    provider=model.provider,
+                    model=model.model,
+                    base_url=model.base_url,
+                    api_key=model.api_key.get_secret_value(),
+                    api_version=model.api_version,
+                    timeout_s=model.timeout_s,
+                ),
+                allowed=Classification.of(model.max_classification),
                 context_tokens=model.context_tokens,
-                timeout_s=model.timeout_s,
                 prompts=CONFIG_FOLDER / "prompts",
+                breaker=Breaker(failures=llm.breaker_failures, rest_s=llm.breaker_rest_s),
             )
         return models
+
+    @property
+    def model_order(self) -> tuple[str, ...]:
+        """Names of answer models by preference; the last one may be sent everything and is always there."""
+        llm = self.settings.llm
+        return tuple(dict.fromkeys((llm.default, *llm.fallbacks, "extractive")))
 
     def close(self) -> None:
         """Give back connections; the adapters reconnect if they are used again."""

@@ -44,6 +44,10 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 """A list; from the environment its words are parted by commas or spaces."""
 
 
+Level = Literal["public", "internal", "confidential", "restricted"]
+"""A classification."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -357,21 +361,33 @@ class RerankSettings(_Section):
 
 
 class ModelSettings(_Section):
-    """One generation backend, an entry of `[[llm.models]]`."""
+    """One generation backend, an entry of `[[llm.models]]`.
+
+    `max_classification` has no default: whoever adds a backend says what may leave for it.
+    """
 
     name: str
-    provider: Literal["openai"]
+    provider: Literal["openai", "azure", "anthropic", "google"]
     model: str
-    base_url: str
-    api_key: SecretStr
+    base_url: str = ""
+    api_key: SecretStr = SecretStr("")
+    api_version: str = ""
+    max_classification: Level
     context_tokens: int = Field(ge=512)
     timeout_s: float = Field(gt=0)
+    price_input: float = Field(default=0.0, ge=0)
+    price_output: float = Field(default=0.0, ge=0)
+    mask_personal_data: bool = False
 
 
 class LlmSettings(_Section):
-    """Generation. `default` is `extractive` or the name of one of `models`."""
+    """Generation. `default` is `extractive` or the name of one of `models`, `fallbacks` are tried after it in order."""
 
     default: str
+    fallbacks: Words
+    question_classification: Level
+    breaker_failures: int = Field(ge=1)
+    breaker_rest_s: float = Field(gt=0)
     models: tuple[ModelSettings, ...] = ()
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kbcore.domain.document import Classification
 from kbcore.language.identifiers import identifiers
 from kbcore.language.overlap import coverage, features
 from kbcore.language.script import detect_language
@@ -61,6 +62,11 @@ class ExtractiveModel:
     def name(self) -> str:
         """`extractive`."""
         return "extractive"
+
+    @property
+    def allowed(self) -> Classification:
+        """Everything: nothing leaves this process."""
+        return Classification.RESTRICTED
 
     def prompt(self, request: AnswerRequest) -> Prompt:
         """The numbered sources and the question."""

@@ -6,6 +6,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from kbcore.domain.document import Classification
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -78,6 +80,10 @@ class AnswerModel(Protocol):
     @property
     def name(self) -> str:
         """As shown in `/v1/models` and in the answer's `model`."""
+
+    @property
+    def allowed(self) -> Classification:
+        """The highest classification of text that may be sent to it."""
 
     def prompt(self, request: AnswerRequest) -> Prompt:
         """What `answer` reads for this request; calls no model."""

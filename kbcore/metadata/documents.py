@@ -80,6 +80,12 @@ def get(connection: Connection, document_id: str) -> Document | None:
     return None if row is None else _document(row)
 
 
+def highest_classification(connection: Connection, document_ids: Collection[str]) -> Classification:
+    """Of these documents, deleted ones too, as they are classified now; `PUBLIC` if there are none."""
+    highest = sa.select(sa.func.max(documents.c.classification)).where(documents.c.id.in_(document_ids))
+    return Classification(connection.execute(highest).scalar_one() or 0)
+
+
 def ever_existed(connection: Connection, document_id: str) -> bool:
     """True for every document that was received, deleted and erased ones included."""
     return connection.execute(sa.select(sa.exists().where(documents.c.id == document_id))).scalar_one()

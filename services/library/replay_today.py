@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from kbcore.bootstrap import Platform
+from kbcore.domain.document import Classification
 from kbcore.domain.principal import Caller
 from kbcore.domain.trace import Trace
 from kbcore.errors import RequestError
@@ -17,8 +18,10 @@ from kbcore.metadata.passages import readable_documents
 from kbcore.metadata.places import Place
 from kbcore.metadata.standpoint import AsOf, Narrowing
 from services.query.abstain import too_weak
+from services.query.found import Found
 from services.query.pipeline import search
-from services.query.request import Mode, SearchRequest
+from services.query.request import AskRequest, Mode, SearchRequest
+from services.query.secrecy import level_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def asked_today(platform: Platform, reader: Caller, trace: Trace) -> tuple[Today
         mine = readable_documents(connection, reader.user_id, documents)
     index = None if found.standpoint.index is None else found.standpoint.index.id
     prompted = trace.answer.prompts[0] if trace.answer is not None and trace.answer.prompts else None
-    model, template = _model(platform, trace, question)
+    model, template = _model(platform, trace, question, _level(platform, found))
     return Today(
         epoch=found.standpoint.epoch,
         index=index,
@@ -85,16 +88,21 @@ def asked_today(platform: Platform, reader: Caller, trace: Trace) -> tuple[Today
     ), None
 
 
-def _model(platform: Platform, trace: Trace, question: str) -> tuple[str | None, str | None]:
-    """Name and template of the model that would be asked now."""
+def _model(platform: Platform, trace: Trace, question: str, level: Classification) -> tuple[str | None, str | None]:
+    """Name and template of the model that would be asked now with passages of this classification."""
     if trace.answer is None:
         return None, None
     try:
-        route = choose(platform.answer_models, trace.asked.get("model"), platform.settings.llm.default)
+        route = choose(platform.answer_models, trace.asked.get("model"), platform.model_order, level)
     except RequestError:
         return None, None
     prompt = route.model.prompt(AnswerRequest(question, detect_language(question), ()))
     return route.model.name, prompt.template_hash
+
+
+def _level(platform: Platform, found: Found) -> Classification:
+    """Of the question and of what is found for it now; what was said before counts no more."""
+    return level_of(AskRequest(""), found, platform.settings.llm)
 
 
 def _request(platform: Platform, trace: Trace, question: str) -> SearchRequest:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kbcore.domain.conversation import Turn
+from kbcore.domain.document import Classification
 from kbcore.domain.ids import new_id
 from kbcore.domain.principal import Caller
 from kbcore.errors import NotFound
 from kbcore.metadata import conversations
 from kbcore.metadata.database import Database
+from kbcore.metadata.documents import highest_classification
 from services.query.answer import Answer
 
 _TITLE = 60
@@ -18,11 +20,13 @@ _TITLE = 60
 class Earlier:
     """What was said before: (question, answer) pairs, oldest first, and the turns that they come from.
 
-    The answer of an abstention, and one that was withheld, is empty.
+    The answer of an abstention, and one that was withheld, is empty. `level` is the highest classification, now, of
+    the documents that the answers rest on.
     """
 
     pairs: tuple[tuple[str, str], ...] = ()
     turn_ids: tuple[str, ...] = ()
+    level: Classification = Classification.PUBLIC
 
 
 def earlier_turns(database: Database, caller: Caller, conversation_id: str | None) -> Earlier:
@@ -36,8 +40,10 @@ def earlier_turns(database: Database, caller: Caller, conversation_id: str | Non
         if conversations.get(connection, caller.user_id, conversation_id) is None:
             raise NotFound("conversation")
         turns = conversations.turns_of(connection, caller.user_id, conversation_id)
+        cited = {citation.document_id for turn in turns for citation in turn.citations}
+        level = highest_classification(connection, cited)
     pairs = tuple((turn.question, "" if turn.abstained else turn.answer or "") for turn in turns)
-    return Earlier(pairs, tuple(turn.id for turn in turns))
+    return Earlier(pairs, tuple(turn.id for turn in turns), level)
 
 
 def remember(

@@ -28,6 +28,10 @@ class Outcome:
     failed: bool = False
     declined: bool = False
 
+    def begin_again(self) -> None:
+        """Forget what a model left behind that failed before anything was shown."""
+        self.usage, self.finish_reason, self.declined = None, "stop", False
+
     @property
     def reason(self) -> str | None:
         """Why there is no answer, or not all of it."""

@@ -12,7 +12,7 @@ from kbcore.domain.chunk import Passage
 from kbcore.domain.principal import Caller
 from kbcore.errors import Unprocessable
 from kbcore.llm.interface import Usage
-from kbcore.llm.routing import choose
+from kbcore.llm.routing import choose, known
 from kbcore.metadata.standpoint import Standpoint
 from kbcore.observability.metrics import search_stage_seconds
 from services.query.abstain import too_weak
@@ -25,6 +25,7 @@ from services.query.rerank import rerank
 from services.query.respond import abstain, respond
 from services.query.retrieve import analyse, candidates, embed, stand, weigh
 from services.query.rewrite import rewrite
+from services.query.secrecy import level_of
 
 
 def search(platform: Platform, caller: Caller, request: SearchRequest) -> Found:
@@ -64,10 +65,12 @@ def ask(platform: Platform, caller: Caller, request: AskRequest) -> Generator[Ev
     Raises what `search` raises, and `NotFound("model")`, before the first event. Closing the generator stops the model.
     """
     settings = platform.settings.answer
-    route = choose(platform.answer_models, request.model, platform.settings.llm.default)
+    known(platform.answer_models, request.model)
     question = rewrite(request.question, request.history)
     wanted = SearchRequest(question, settings.passages, narrowing=request.narrowing, as_of=request.as_of)
     found = search(platform, caller, wanted)
+    level = level_of(request, found, platform.settings.llm)
+    route = choose(platform.answer_models, request.model, platform.model_order, level)
     yield Retrieved(found, question)
     if reason := too_weak(question, found.ranked, settings):
         yield from abstain(question, found, reason, route, Usage())

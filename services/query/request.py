@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from kbcore.domain.document import Classification
 from kbcore.metadata.standpoint import PRESENT, AsOf, Narrowing
 
 
@@ -33,7 +34,8 @@ class SearchRequest:
 @dataclass(frozen=True, slots=True)
 class AskRequest:
     """A question. `history` are earlier (question, answer) pairs of the same conversation, oldest first; `turn_ids` say
-    where they are kept, if they are (a client may send its own).
+    where they are kept, if they are (a client may send its own). `history_level` is the highest classification of what
+    those answers rest on.
 
     `model` is a name from `/v1/models`; None or `zhiku` = routing decides.
     """
@@ -44,6 +46,7 @@ class AskRequest:
     model: str | None = None
     history: tuple[tuple[str, str], ...] = ()
     turn_ids: tuple[str, ...] = ()
+    history_level: Classification = Classification.PUBLIC
     conversation_id: str | None = None
     temperature: float = 0.0
     max_tokens: int | None = None

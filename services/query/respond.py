@@ -20,9 +20,6 @@ from services.query.generate import Outcome, generate
 from services.query.request import AskRequest
 from services.query.support import Similarity
 
-QUOTING = "extractive"
-"""The answer model that is always there."""
-
 _log = structlog.get_logger(__name__)
 
 
@@ -48,7 +45,7 @@ def abstain(question: str, found: Found, reason: str, route: Route, usage: Usage
 def respond(
     platform: Platform, request: AskRequest, question: str, found: Found, route: Route
 ) -> Generator[Event, None, None]:
-    """Let the routed model write; if it does not answer, quote the passages instead and say so."""
+    """Let the first of the route's models write; one that does not answer is followed by the next, which is said."""
     writing = AnswerRequest(
         question=question,
         language=detect_language(question),
@@ -60,17 +57,7 @@ def respond(
     )
     citer = Citer([item.passage for item in found.ranked], question, _similarity(platform))
     outcome = Outcome()
-    yield _prompted(route, writing)
-    try:
-        yield from generate(route.model, writing, citer, _tokens(platform), outcome)
-    except Unavailable as error:
-        if route.model.name == QUOTING:
-            raise
-        _log.warning("answer_model_unavailable", model=route.model.name, detail=error.detail)
-        because = f"{error.detail}: the documents are quoted instead"
-        route, outcome = Route(platform.answer_models[QUOTING], because), Outcome()
-        yield _prompted(route, writing)
-        yield from generate(route.model, writing, citer, _tokens(platform), outcome)
+    route = yield from _write(platform, route, writing, citer, outcome)
     usage = outcome.usage or _counted(platform, writing, outcome)
     if not outcome.text and outcome.finish_reason == "stop" and outcome.reason:
         yield from abstain(question, found, outcome.reason, route, usage)
@@ -88,6 +75,25 @@ def respond(
         usage=usage,
         finish_reason=outcome.finish_reason,
     )
+
+
+def _write(
+    platform: Platform, route: Route, writing: AnswerRequest, citer: Citer, outcome: Outcome
+) -> Generator[Event, None, Route]:
+    """Fill `outcome`; returns the route of the model that did. Raises `Unavailable` if the last one fails, too."""
+    while True:
+        yield _prompted(route, writing)
+        try:
+            yield from generate(route.model, writing, citer, _tokens(platform), outcome)
+        except Unavailable as error:
+            rest = route.after(error.detail)
+            if rest is None:
+                raise
+            _log.warning("answer_model_unavailable", model=route.model.name, detail=error.detail)
+            route = rest
+            outcome.begin_again()
+        else:
+            return route
 
 
 def _prompted(route: Route, writing: AnswerRequest) -> Prompted:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import httpx
 
 from kbcore.bootstrap import Platform
+from kbcore.domain.document import Classification
 from kbcore.domain.principal import Caller
+from kbcore.llm.breaker import Breaker
 from kbcore.llm.langchain_chat import LangChainModel
+from kbcore.llm.providers import ChatService
 from kbcore.settings import CONFIG_FOLDER
 from services.auth.api_keys import issue_key
 from tests.builders import Corpus
@@ -73,12 +76,11 @@ def open_desk(platform: Platform) -> Iterator[Desk]:
         for behaviour in BEHAVIOURS:
             platform.answer_models[behaviour] = LangChainModel(
                 behaviour,
-                model=behaviour,
-                base_url=chat.base_url,
-                api_key="sk-very-secret",
+                ChatService("openai", behaviour, chat.base_url, "sk-very-secret", api_version="", timeout_s=1),
+                allowed=Classification.RESTRICTED,
                 context_tokens=4096,
-                timeout_s=1,
                 prompts=CONFIG_FOLDER / "prompts",
+                breaker=Breaker(failures=1000, rest_s=1),
             )
         with serving(platform) as url:
             yield Desk(url, corpus, chat, keys, people, documents)

@@ -119,7 +119,7 @@ def test_a_model_that_fails_is_replaced_by_quotes(desk: Desk, model: str) -> Non
     body = ask(desk, QUESTION, model=model)
     assert body["model"] == "extractive"
     assert model in body["routed_because"]
-    assert "quoted instead" in body["routed_because"]
+    assert body["routed_because"].endswith("extractive answers instead")
     assert "secret" not in json.dumps(body)
     assert desk.chat.base_url not in json.dumps(body)
 

@@ -67,10 +67,13 @@ def test_a_missing_or_broken_file_is_named(tmp_path: Path, content: str | None) 
 def test_models_come_from_the_environment_as_json() -> None:
     entry = (
         '[{"name": "qwen", "provider": "openai", "model": "q", "base_url": "http://m/v1", "api_key": "k-e-y",'
-        ' "context_tokens": 8192, "timeout_s": 60}]'
+        ' "max_classification": "confidential", "context_tokens": 8192, "timeout_s": 60}]'
     )
     settings = load_settings({"ZHIKU_LLM__MODELS": entry, "ZHIKU_LLM__DEFAULT": "qwen"})
     assert [model.name for model in settings.llm.models] == ["qwen"]
+    silent = entry.replace('"max_classification": "confidential", ', "")
+    with pytest.raises(ConfigurationError, match=r"llm\.models\.0\.max_classification"):
+        load_settings({"ZHIKU_LLM__MODELS": silent})
     with pytest.raises(ConfigurationError, match="JSON list"):
         load_settings({"ZHIKU_LLM__MODELS": "qwen"})
 

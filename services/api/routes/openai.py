@@ -48,6 +48,7 @@ def complete_chat(
         question=question,
         model=body.model,
         history=history,
+        history_level=caller.clearance,  # what the client sends may be of anything that the caller reads
         temperature=body.temperature,
         max_tokens=body.max_completion_tokens or body.max_tokens,
         stop=stop,

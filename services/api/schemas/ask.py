@@ -43,6 +43,7 @@ class AskBody(BaseModel):
             as_of=parse_as_of(self.as_of, self.effective_at),
             model=self.model,
             history=earlier.pairs,
+            history_level=earlier.level,
             turn_ids=earlier.turn_ids,
             conversation_id=self.conversation_id,
         )

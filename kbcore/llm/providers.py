@@ -1,0 +1,134 @@
+"""Chat services by vendor: how LangChain builds a client of each, and what that client raises when it fails."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from kbcore.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from langchain_core.language_models.chat_models import BaseChatModel
+
+RETRIES = 1
+"""Before the first token only: a stream that has begun is never repeated."""
+
+# Besides their own errors the clients let through what broken streams make of their parsers (all measured).
+_BROKEN = (ValueError, TypeError, LookupError, AttributeError)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatService:
+    """Where a model is served. An empty `base_url` is the vendor's own address; `api_version` is Azure's."""
+
+    provider: str
+    model: str
+    base_url: str
+    api_key: str
+    api_version: str
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Provider:
+    """`package` brings `langchain`'s provider and is an extra of Zhiku's if `extra` names one."""
+
+    langchain: str
+    package: str
+    extra: str | None
+    errors: Callable[[], tuple[type[Exception], ...]]
+    arguments: Callable[[ChatService], Mapping[str, Any]]
+
+
+def chat_model(service: ChatService) -> "BaseChatModel":
+    """The client, which connects when it is used. Raises `ConfigurationError` if its package is not installed."""
+    from langchain.chat_models import init_chat_model  # noqa: PLC0415 (2 s)
+
+    provider = _PROVIDERS[service.provider]
+    try:
+        import_module(provider.package)
+    except ImportError:
+        raise ConfigurationError(
+            f"setting llm.models: provider {service.provider!r} needs the extra {provider.extra!r}: "
+            f"pip install 'zhiku[{provider.extra}]'"
+        ) from None
+    model: BaseChatModel = init_chat_model(
+        service.model, model_provider=provider.langchain, **provider.arguments(service)
+    )
+    return model
+
+
+def errors_of(provider: str) -> tuple[type[Exception], ...]:
+    """What this vendor's client raises, whatever goes wrong on the way or over there."""
+    return (*_PROVIDERS[provider].errors(), *_BROKEN)
+
+
+def _common(service: ChatService) -> dict[str, Any]:
+    return {"timeout": service.timeout_s, "max_retries": RETRIES}
+
+
+def _openai(service: ChatService) -> dict[str, Any]:
+    return {
+        **_common(service),
+        **({"base_url": service.base_url} if service.base_url else {}),
+        "api_key": service.api_key or "none",  # the client insists on one; servers without authentication ignore it
+        "stream_usage": True,
+        "use_responses_api": False,
+    }
+
+
+def _azure(service: ChatService) -> dict[str, Any]:
+    return {
+        **_common(service),
+        "azure_endpoint": service.base_url,
+        "azure_deployment": service.model,
+        "api_key": service.api_key or "none",
+        "api_version": service.api_version,
+        "stream_usage": True,
+        "use_responses_api": False,
+    }
+
+
+def _anthropic(service: ChatService) -> dict[str, Any]:
+    address = {"base_url": service.base_url} if service.base_url else {}
+    return {**_common(service), **address, "api_key": service.api_key or "none", "stream_usage": True}
+
+
+def _google(service: ChatService) -> dict[str, Any]:
+    address = {"base_url": service.base_url} if service.base_url else {}
+    return {**_common(service), **address, "google_api_key": service.api_key or "none"}
+
+
+def _openai_errors() -> tuple[type[Exception], ...]:
+    import openai  # noqa: PLC0415 (comes with the chat model)
+
+    return (openai.OpenAIError,)
+
+
+def _named(*places: str) -> Callable[[], tuple[type[Exception], ...]]:
+    """Classes by `module:name`, looked up when they are needed."""
+
+    def errors() -> tuple[type[Exception], ...]:
+        return tuple(getattr(import_module(module), name) for module, name in (place.split(":") for place in places))
+
+    return errors
+
+
+_PROVIDERS: Mapping[str, _Provider] = {
+    "openai": _Provider("openai", "langchain_openai", None, _openai_errors, _openai),
+    "azure": _Provider("azure_openai", "langchain_openai", None, _openai_errors, _azure),
+    "anthropic": _Provider(
+        "anthropic",
+        "langchain_anthropic",
+        "anthropic",
+        _named("anthropic:AnthropicError", "httpx:HTTPError"),
+        _anthropic,
+    ),
+    "google": _Provider(
+        "google_genai",
+        "langchain_google_genai",
+        "google",
+        _named("google.genai.errors:APIError", "httpx:HTTPError", "langchain_google_genai:ChatGoogleGenerativeAIError"),
+        _google,
+    ),
+}
