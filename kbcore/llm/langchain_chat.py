@@ -10,7 +10,7 @@ from kbcore.errors import Unavailable
 from kbcore.llm.breaker import Breaker
 from kbcore.llm.interface import AnswerPart, AnswerRequest, Prompt, Usage
 from kbcore.llm.prompt import answer_tokens, render
-from kbcore.llm.providers import ChatService, chat_model, errors_of
+from kbcore.llm.providers import ChatService, asked_with, chat_model, errors_of
 
 if TYPE_CHECKING:
     from langchain_core.language_models.chat_models import BaseChatModel
@@ -60,14 +60,15 @@ class LangChainModel:
         """Stream the model's words; usage and finish reason come last."""
         if not self._breaker.lets_through():
             raise Unavailable(f"the model {self._name} has failed and is given a rest", code="model_unavailable")
-        chat = self._chat.bind(
+        asked = asked_with(
+            self._service.provider,
             temperature=request.temperature,
             max_tokens=answer_tokens(request, self._context_tokens),
-            **({"stop": list(request.stop)} if request.stop else {}),
+            stop=request.stop,
         )
         prompt = [(message.role, message.content) for message in self.prompt(request).messages]
         usage, finish = Usage(), None
-        for chunk in self._guarded(chat.stream(prompt)):
+        for chunk in self._guarded(self._chat.bind(**asked).stream(prompt)):
             finish = _finish(chunk) or finish
             usage = _added(usage, chunk)
             if text := str(chunk.text):

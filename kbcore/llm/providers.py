@@ -1,6 +1,6 @@
 """Chat services by vendor: how LangChain builds a client of each, and what that client raises when it fails."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,7 @@ class _Provider:
     extra: str | None
     errors: Callable[[], tuple[type[Exception], ...]]
     arguments: Callable[[ChatService], Mapping[str, Any]]
+    limit: str = "max_tokens"  # how it calls the most tokens that an answer may have
 
 
 def chat_model(service: ChatService) -> "BaseChatModel":
@@ -56,6 +57,15 @@ def chat_model(service: ChatService) -> "BaseChatModel":
         service.model, model_provider=provider.langchain, **provider.arguments(service)
     )
     return model
+
+
+def asked_with(provider: str, *, temperature: float, max_tokens: int, stop: Sequence[str]) -> dict[str, Any]:
+    """The arguments of one request, as this vendor's client calls them."""
+    return {
+        "temperature": temperature,
+        _PROVIDERS[provider].limit: max_tokens,
+        **({"stop": list(stop)} if stop else {}),
+    }
 
 
 def errors_of(provider: str) -> tuple[type[Exception], ...]:
@@ -121,14 +131,19 @@ _PROVIDERS: Mapping[str, _Provider] = {
         "anthropic",
         "langchain_anthropic",
         "anthropic",
-        _named("anthropic:AnthropicError", "httpx:HTTPError"),
+        _named("anthropic:AnthropicError", "httpx2:HTTPError"),
         _anthropic,
     ),
     "google": _Provider(
         "google_genai",
         "langchain_google_genai",
         "google",
-        _named("google.genai.errors:APIError", "httpx:HTTPError", "langchain_google_genai:ChatGoogleGenerativeAIError"),
+        _named(
+            "google.genai.errors:APIError",
+            "httpx:HTTPError",
+            "langchain_google_genai.chat_models:ChatGoogleGenerativeAIError",
+        ),
         _google,
+        limit="max_output_tokens",
     ),
 }

@@ -1,0 +1,140 @@
+"""`LangChainModel` on a service that speaks Anthropic's API (a small real server): words, counts, ends, failures."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from kbcore.domain.document import Classification
+from kbcore.errors import ConfigurationError, Unavailable
+from kbcore.llm.breaker import Breaker
+from kbcore.llm.interface import AnswerRequest, Source, Usage
+from kbcore.llm.langchain_chat import LangChainModel
+from kbcore.llm.providers import ChatService, chat_model
+from kbcore.settings import CONFIG_FOLDER
+
+WORDS = "年假可以结转。[1]"
+REQUEST = AnswerRequest("年假可以结转吗？", "zh", [Source(1, "手册", "年假可以结转。", (), 1.0, "zh")], max_tokens=50)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args: object) -> None:
+        """Keep the test output clean."""
+
+    def do_POST(self) -> None:
+        server: Any = self.server
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        server.requests.append((self.path, body))
+        if body["model"] == "broken":
+            self._send(500, b'{"type": "error", "error": {"type": "api_error", "message": "key sk-secret"}}')
+            return
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("connection", "close")
+        self.end_headers()
+        for event in _events(body["model"]):
+            self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+        self.close_connection = True
+
+    def _send(self, status: int, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+def _events(model: str) -> list[dict[str, Any]]:
+    """What the API streams for one answer (docs of the Messages API); `cut` ends in the middle."""
+    usage = {"input_tokens": 11, "output_tokens": 1}
+    message = {"id": "m", "type": "message", "role": "assistant", "content": [], "model": model}
+    message |= {"stop_reason": None, "stop_sequence": None, "usage": usage}
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": message},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        *(
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}}
+            for word in (WORDS[:3], WORDS[3:])
+        ),
+    ]
+    if model == "cut":
+        return events
+    reason = "max_tokens" if model == "long" else "end_turn"
+    end = {"stop_reason": reason, "stop_sequence": None}
+    return [
+        *events,
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": end, "usage": {"input_tokens": 11, "output_tokens": 7}},
+        {"type": "message_stop"},
+    ]
+
+
+@pytest.fixture
+def anthropic() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    server.requests = []  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def _model(server: ThreadingHTTPServer, model: str, breaker: Breaker | None = None) -> LangChainModel:
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    return LangChainModel(
+        "claude",
+        ChatService("anthropic", model, url, "sk-secret", api_version="", timeout_s=5),
+        allowed=Classification.PUBLIC,
+        context_tokens=4096,
+        prompts=CONFIG_FOLDER / "prompts",
+        breaker=breaker or Breaker(failures=100, rest_s=1),
+    )
+
+
+@pytest.mark.parametrize(("model", "ends"), [("say", "stop"), ("long", "length")])
+def test_words_counts_and_ends(anthropic: ThreadingHTTPServer, model: str, ends: str) -> None:
+    *words, last = list(_model(anthropic, model).answer(REQUEST))
+    assert "".join(part.text for part in words) == WORDS
+    assert last.finish_reason == ends
+    assert last.usage == Usage(11, 7)
+    ((path, body),) = anthropic.requests  # type: ignore[attr-defined]
+    assert path == "/v1/messages"
+    assert body["max_tokens"] == 50
+    assert "年假可以结转" in json.dumps(body, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("model", ["cut", "broken"])
+def test_whatever_goes_wrong_is_said_without_a_secret(anthropic: ThreadingHTTPServer, model: str) -> None:
+    with pytest.raises(Unavailable) as failure:
+        list(_model(anthropic, model).answer(REQUEST))
+    assert failure.value.code == "model_unavailable"
+    assert "claude" in failure.value.detail
+    assert "secret" not in failure.value.detail
+
+
+def test_a_model_that_keeps_failing_is_not_asked_for_a_while(anthropic: ThreadingHTTPServer) -> None:
+    model = _model(anthropic, "broken", Breaker(failures=2, rest_s=600))
+    for _ in range(4):
+        with pytest.raises(Unavailable):
+            list(model.answer(REQUEST))
+    asked = len(anthropic.requests)  # type: ignore[attr-defined]
+    assert asked == 2 * 2  # two failures, each with the client's one retry
+    with pytest.raises(Unavailable, match="rest"):
+        model.ping()
+
+
+def test_a_vendor_without_its_package_names_the_extra() -> None:
+    pytest.importorskip("langchain_anthropic")
+    try:
+        import langchain_google_genai  # noqa: F401
+    except ImportError:
+        with pytest.raises(ConfigurationError, match=r"zhiku\[google\]"):
+            chat_model(ChatService("google", "gemini", "", "k", api_version="", timeout_s=5))
