@@ -1,12 +1,13 @@
 """From settings to the guard."""
 
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import Classification
 from kbcore.egress.client import Egress
 from kbcore.errors import ConfigurationError
+from kbcore.llm.interface import AnswerModel
 from kbcore.settings import CONFIG_FOLDER, GuardSettings
 from services.guard.filters import ContentFilter, Decision
 from services.guard.guard import Guard
@@ -21,7 +22,13 @@ def guard_of(platform: Platform) -> Guard:
     return _guard(platform.settings.guard, platform.egress)
 
 
-@cache
+def guarded_model(platform: Platform, model: AnswerModel) -> AnswerModel:
+    """The model as it may be asked: behind the guard, its `mask_personal_data` heeded."""
+    masking = {entry.name for entry in platform.settings.llm.models if getattr(entry, "mask_personal_data", False)}
+    return guard_of(platform).model(model, mask_personal_data=model.name in masking)
+
+
+@lru_cache(maxsize=8)
 def _guard(settings: GuardSettings, egress: Egress) -> Guard:
     distant = {each.name: each for each in settings.http_filters}
     filters: list[ContentFilter] = []

@@ -38,7 +38,7 @@ class Guard:
     prompts: Path
 
     def judge(self, text: str, direction: Direction, level: Classification) -> Verdict:
-        """All filters, in order: the first refusal ends it, masks add up. Raises `Unavailable` (`filter_unavailable`)."""
+        """All filters, in order: a refusal ends it, masks add up. Raises `Unavailable` (`filter_unavailable`)."""
         language = detect_language(text)
         verdict = ALLOWED
         for each in self.filters:

@@ -9,6 +9,7 @@ import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kbcore.language.sentences import sentences
 from services.guard.instruction_rules import RULES, Sign
@@ -33,6 +34,7 @@ class Taint:
 CLEAN = Taint(0.0, (), ())
 
 
+@lru_cache(maxsize=4096)
 def inspect(text: str) -> Taint:
     """What of a text looks like instructions to a model; linear in its length.
 
@@ -49,6 +51,14 @@ def inspect(text: str) -> Taint:
         doubt *= 1 - weight
     spans = _stretches(text, [(start, end) for _, _, start, end in hits])
     return Taint(round(1 - doubt, 3), tuple(sorted(strongest)), spans)
+
+
+def inspect_text(text: str, *place: str) -> Taint:
+    """The taint of a passage: of its text, and of its title and headings, which have no stretch of their own."""
+    taint, above = inspect(text), inspect("\n".join(place))
+    if above is CLEAN:
+        return taint
+    return Taint(max(taint.score, above.score), tuple(sorted({*taint.signs, *above.signs})), taint.spans)
 
 
 def _hits(text: str) -> Iterator[tuple[Sign, float, int, int]]:

@@ -1,9 +1,9 @@
-"""A generating model behind the guard: it reads shielded sources, personal data masked; its words come out as they were."""
+"""A generating model behind the guard: it reads shielded sources, with personal data masked where that is wished."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
-from kbcore.llm.interface import AnswerModel, AnswerPart, AnswerRequest
+from kbcore.llm.interface import AnswerModel, AnswerPart, AnswerRequest, Prompt
 from services.guard.masking import Restorer, mask
 from services.guard.plain_text import without_invisible
 from services.guard.sources import Handling, Unmarking, shielded
@@ -29,6 +29,14 @@ class GuardedModel:
     def name(self) -> str:
         """The model's own."""
         return self._model.name
+
+    def prompt(self, request: AnswerRequest) -> Prompt:
+        """What the model is really sent."""
+        return self._model.prompt(self.prepared(request)[0])
+
+    def masked(self, request: AnswerRequest) -> dict[str, int]:
+        """How many values of each kind are hidden from the model."""
+        return dict(self.prepared(request)[1].counts)
 
     def answer(self, request: AnswerRequest) -> Generator[AnswerPart, None, None]:
         """What the model says, with masked values restored."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from kbcore.llm.interface import Source
-from services.guard.instructions import CLEAN, Taint, inspect
+from services.guard.instructions import Taint, inspect, inspect_text
 from services.guard.plain_text import without_invisible
 
 MARK = "ˆ"
@@ -39,11 +39,8 @@ class Handling:
 
 
 def inspect_source(source: Source) -> Taint:
-    """Its text's taint; a suspicious title or heading taints with a span of no length."""
-    taint, place = inspect(source.text), inspect("\n".join((source.title, *source.heading)))
-    if place is CLEAN:
-        return taint
-    return Taint(max(taint.score, place.score), tuple(sorted({*taint.signs, *place.signs})), taint.spans)
+    """The taint of a source."""
+    return inspect_text(source.text, source.title, *source.heading)
 
 
 def defanged(text: str) -> str:
