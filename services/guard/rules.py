@@ -25,7 +25,7 @@ _CREDENTIALS = re.compile(
     r"|\b[a-z][a-z0-9+]{1,15}://[^\s:/@]{1,64}:(?P<url>[^\s@/]{1,128})@"
     r"|(?:\b(?:password|passwd|pwd|passphrase|api[ _-]?key|secret[ _-]?key|access[ _-]?token|client[ _-]?secret)"
     r"\b ?(?:is|was|=|:|：) ?|(?:密码|口令|密钥|令牌)(?: ?[=:：]| ?(?:是|为)) ?)"
-    r"[\"'“‘`]?(?P<said>(?=[!-~]{0,63}[\d!@#$%^&*_+=-])[!#-&(-+--~]{6,64})",
+    r"[\"'“‘`]?(?P<said>(?=[!-~]{0,63}[\d!@#$%^&*_+=\-])[!#-&(-+.-~-]{6,64})",
     re.IGNORECASE,
 )
 """Keys of well-known forms, and what somebody calls a password if it has a digit or sign in it."""

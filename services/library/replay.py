@@ -18,8 +18,8 @@ from kbcore.metadata import conversations
 from kbcore.metadata.conversations import KeptTurn
 from kbcore.metadata.passages import readable_documents
 from kbcore.metadata.places import PlacedText, texts_at
-from services.library.replay_today import Today, asked_today
 from services.guard.configured import guarded_model
+from services.library.replay_today import Today, asked_today
 from services.library.traces import documents_in, find_trace, may_see_question
 
 WITHDRAWN = "access_withdrawn"
