@@ -409,7 +409,7 @@ class HttpFilterSettings(_Section):
     model: str = ""
     api_key: SecretStr = SecretStr("")
     max_classification: Literal["public", "internal", "confidential", "restricted"] = "internal"
-    too_secret: Literal["allow", "refuse"] = "refuse"
+    unseen: Literal["allow", "refuse"] = "refuse"
     timeout_s: float = Field(gt=0, default=10.0)
 
 

@@ -24,8 +24,11 @@ def guard_of(platform: Platform) -> Guard:
 
 def guarded_model(platform: Platform, model: AnswerModel) -> AnswerModel:
     """The model as it may be asked: behind the guard, its `mask_personal_data` heeded."""
-    masking = {entry.name for entry in platform.settings.llm.models if getattr(entry, "mask_personal_data", False)}
-    return guard_of(platform).model(model, mask_personal_data=model.name in masking)
+    return guard_of(platform).model(model, mask_personal_data=model.name in _masking_models(platform))
+
+
+def _masking_models(platform: Platform) -> set[str]:
+    return {entry.name for entry in platform.settings.llm.models if getattr(entry, "mask_personal_data", False)}
 
 
 @lru_cache(maxsize=8)
@@ -54,7 +57,7 @@ def _guard(settings: GuardSettings, egress: Egress) -> Guard:
         handling=Handling(settings.tainted, settings.tainted_above),
         masking=Masking(_names(settings.masked_names), settings.phone_regions),
         filters=tuple(filters),
-        unseen={each.name: Decision(each.too_secret) for each in settings.http_filters},
+        unseen={each.name: Decision(each.unseen) for each in settings.http_filters},
         prompts=CONFIG_FOLDER / "prompts",
     )
 

@@ -24,6 +24,8 @@ QUOTING = "extractive"
 UNSEEN = "too_secret"
 """The reason of a text that a filter must not see and that may not pass without it."""
 
+_ADDRESSES = frozenset({Fault.IMAGE, Fault.SCRIPT, Fault.LINK})
+
 _log = structlog.get_logger(__name__)
 
 
@@ -79,17 +81,27 @@ class Statements:
         self._guard = guard
         self._fault = fault
         self._level = level
+        self._cut: Fault | None = None
         self.dropped: Counter[Fault] = Counter()
 
-    def passed(self, text: str) -> str | None:
-        """The statement as it may go on to be verified; None if it must not be shown."""
-        fault = self._fault(text)
+    def passed(self, text: str, *, joined: bool = False) -> str | None:
+        """The statement as it may go on to be verified; None if it must not be shown.
+
+        `joined` = no white space stands before it: it may be the rest of an address that was cut as if it were a sentence.
+        """
+        fault = self._fault(text) or (self._cut if joined and text[:1].isascii() else None)
         if fault is None and (passed := self._filtered(text)) is not None:
+            self._cut = None
             return passed
         fault = fault or Fault.FILTERED
+        self._cut = fault if fault in _ADDRESSES and text[-1:] in "?!.:;" else None
+        self.drop(fault)
+        return None
+
+    def drop(self, fault: Fault) -> None:
+        """Count a statement that is not shown."""
         self.dropped[fault] += 1
         guarded.labels("statement_dropped", fault.value).inc()
-        return None
 
     def _filtered(self, text: str) -> str | None:
         try:

@@ -62,6 +62,13 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         Sign.OVERRIDE,
+        0.7,
+        r"\b(?:ignore|disregard|forget|override|bypass|discard|abandon)\b[^.\n]{0,20}?"
+        rf"\b(?:{_TOLD}|everything|all)\b ?(?:that |which )?(?:(?:is|are|was|were|stands?) )?"
+        r"(?:above|before|earlier|previously|so far|you (?:have |had )?(?:got|received|been|were|given|told|seen))",
+    ),
+    _rule(
+        Sign.OVERRIDE,
         0.55,
         r"\b(?:new|updated|real|actual|additional|urgent|special|hidden) (?:system )?"
         r"(?:instructions?|task|prompt|directives?|objective)\s?[:!]",

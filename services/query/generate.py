@@ -48,7 +48,7 @@ def generate(
     citer: Citer,
     count_tokens: Callable[[str], int],
     outcome: Outcome,
-    passed: Callable[[str], str | None] = lambda text: text,
+    passed: Callable[[Statement], str | None] = lambda statement: statement.text,
 ) -> Generator[Said, None, None]:
     """Yield what the model says and a passage confirms. `stop` and `max_tokens` hold for what is shown.
 
@@ -63,7 +63,7 @@ def generate(
             if statement.text == NO_ANSWER:
                 outcome.declined = True
                 continue
-            allowed = passed(statement.text)
+            allowed = passed(statement)
             cited = None if allowed is None else citer.cite(replace(statement, text=allowed))
             if cited is None:
                 continue

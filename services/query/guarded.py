@@ -1,26 +1,72 @@
 """Guarded: `generate` with the guard on both sides of the model, and what it kept back."""
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 
 from kbcore.bootstrap import Platform
+from kbcore.domain.chunk import Passage
 from kbcore.domain.document import Classification
 from kbcore.llm.interface import AnswerModel, AnswerRequest
 from services.guard.configured import guard_of, guarded_model
+from services.guard.guard import QUOTING, Guard
+from services.guard.instructions import inspect_text
 from services.guard.model import GuardedModel
+from services.guard.output import Fault
 from services.query.answer import Said
 from services.query.cite import Citer
 from services.query.found import Found
 from services.query.generate import Outcome, generate
+from services.query.statements import Statement
+from services.query.support import Similarity
+
+
+class Checks:
+    """The guard's word on the statements of one model: what only suspicious stretches support is not said, either.
+
+    Whatever a poisoned document orders to be said stands in it, and would confirm itself.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        model: AnswerModel,
+        writing: AnswerRequest,
+        passages: Sequence[Passage],
+        level: Classification,
+        similarity: Similarity,
+    ) -> None:
+        self._statements = guard.statements(model, writing.sources, level)
+        trusted = [_trusted(passage, guard.handling.above) for passage in passages]
+        self._elsewhere: Citer | None = None
+        if model.name != QUOTING and trusted != list(passages):
+            self._elsewhere = Citer(trusted, writing.question, similarity)
+
+    @property
+    def dropped(self) -> Mapping[Fault, int]:
+        """How many statements were not let pass."""
+        return self._statements.dropped
+
+    def passed(self, statement: Statement) -> str | None:
+        """The text as it may go on to be cited; None if it must not be shown."""
+        text = self._statements.passed(statement.text, joined=not statement.lead)
+        if text is None or self._elsewhere is None:
+            return text
+        if self._elsewhere.cite(replace(statement, text=text)) is None:
+            self._statements.drop(Fault.ECHO)
+            return None
+        return text
 
 
 class Guarded:
     """Writes one answer, with one model or with several in turn."""
 
-    def __init__(self, platform: Platform, found: Found, writing: AnswerRequest) -> None:
+    def __init__(self, platform: Platform, found: Found, writing: AnswerRequest, similarity: Similarity) -> None:
         self._platform = platform
         self._writing = writing
-        self._level = max((item.passage.classification for item in found.ranked), default=Classification.PUBLIC)
+        self._similarity = similarity
+        self._passages = [item.passage for item in found.ranked]
+        self._level = max((each.classification for each in self._passages), default=Classification.PUBLIC)
         self._dropped: Counter[str] = Counter()
         self._masked: dict[str, int] = {}
 
@@ -45,8 +91,20 @@ class Guarded:
         asked = self.model(model)
         if isinstance(asked, GuardedModel):
             self._masked |= asked.masked(self._writing)
-        statements = guard_of(self._platform).statements(model, self._writing.sources, self._level)
+        guard = guard_of(self._platform)
+        checks = Checks(guard, model, self._writing, self._passages, self._level, self._similarity)
         try:
-            yield from generate(asked, self._writing, citer, count_tokens, outcome, statements.passed)
+            yield from generate(asked, self._writing, citer, count_tokens, outcome, checks.passed)
         finally:
-            self._dropped.update({fault.value: count for fault, count in statements.dropped.items()})
+            self._dropped.update({fault.value: count for fault, count in checks.dropped.items()})
+
+
+def _trusted(passage: Passage, above: float) -> Passage:
+    """The passage with its suspicious stretches blank."""
+    taint = inspect_text(passage.text, passage.title, *passage.heading)
+    if taint.score < above:
+        return passage
+    text = passage.text
+    for start, end in taint.spans:
+        text = text[:start] + "\n" * (end - start) + text[end:]
+    return replace(passage, text=text)

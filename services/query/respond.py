@@ -62,7 +62,7 @@ def respond(
     )
     citer = Citer([item.passage for item in found.ranked], question, _similarity(platform))
     outcome = Outcome()
-    guarded = Guarded(platform, found, writing)
+    guarded = Guarded(platform, writing, [item.passage for item in found.ranked], level, _similarity(platform))
     route = yield from _write(platform, route, writing, citer, outcome, guarded)
     usage = outcome.usage or _counted(platform, writing, outcome)
     if not outcome.text and outcome.finish_reason == "stop" and outcome.reason:
