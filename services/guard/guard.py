@@ -87,7 +87,7 @@ class Statements:
     def passed(self, text: str, *, joined: bool = False) -> str | None:
         """The statement as it may go on to be verified; None if it must not be shown.
 
-        `joined` = no white space stands before it: it may be the rest of an address that was cut as if it were a sentence.
+        `joined` = no white space stands before it: it may be the rest of an address cut at its `?`.
         """
         fault = self._fault(text) or (self._cut if joined and text[:1].isascii() else None)
         if fault is None and (passed := self._filtered(text)) is not None:

@@ -126,8 +126,9 @@ RULES: tuple[Rule, ...] = (
         0.5,
         r"\b(?:print|output|say|write|repeat|append|include|insert)\b[^.\n]{0,24}?"
         r"(?:\bthe (?:words?|phrase|string|sentence|exact|link|url)\b|\bexactly\b|\bverbatim\b"
-        r"|\bin your (?:answers?|repl\w+|responses?)\b|[\"“'‘])",
+        r"|\bin your (?:answers?|repl\w+|responses?)\b)",
     ),
+    _rule(Sign.DICTATED, 0.3, r"\b(?:print|output|say|write|repeat|append)\b[^.\n]{0,12}?[\"“‘]"),
     _rule(Sign.DICTATED, 0.4, r"\b(?:tell|convince|instruct|persuade|urge) the (?:user|reader|human|customer)s?\b"),
     _rule(
         Sign.DICTATED,
@@ -169,9 +170,11 @@ RULES: tuple[Rule, ...] = (
         r"\b(?:call|invoke|use|run|execute|trigger) (?:the |this |your )?[a-z0-9_.`-]{1,40} (?:tool|function|plugin)\b"
         "|(?:调用|执行|触发)[^。\n]{0,10}?(?:工具|函数|插件)",
     ),
-    _rule(Sign.EXFILTRATION, 0.55, r"!\[[^\]\n]{0,120}\] ?\( ?(?:https?:|//|data:)"),
+    _rule(Sign.EXFILTRATION, 0.3, r"!\[[^\]\n]{0,120}\] ?\("),
+    _rule(Sign.EXFILTRATION, 0.55, r"!\[[^\]\n]{0,120}\] ?\( ?(?:data:|(?:https?:)?//[^\s)?]{1,120}\?[^\s)=]{1,40}=)"),
     _rule(Sign.EXFILTRATION, 0.6, r"https?://[^\s)?]{1,120}[?&][\w-]{1,40}=(?:[{<\[$]|%7b)"),
-    _rule(Sign.EXFILTRATION, 0.6, r"\b(?:javascript|vbscript): ?\S|<(?:script|iframe|img|object|embed)\b"),
+    _rule(Sign.EXFILTRATION, 0.6, r"\b(?:javascript|vbscript): ?\S|<script\b"),
+    _rule(Sign.EXFILTRATION, 0.3, r"<(?:iframe|img|object|embed)\b"),
     _rule(
         Sign.EXFILTRATION,
         0.55,
