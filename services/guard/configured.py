@@ -28,7 +28,7 @@ def guarded_model(platform: Platform, model: AnswerModel) -> AnswerModel:
 
 
 def _masking_models(platform: Platform) -> set[str]:
-    return {entry.name for entry in platform.settings.llm.models if getattr(entry, "mask_personal_data", False)}
+    return {entry.name for entry in platform.settings.llm.models if entry.mask_personal_data}
 
 
 @lru_cache(maxsize=8)

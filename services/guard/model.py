@@ -3,6 +3,7 @@
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
+from kbcore.domain.document import Classification
 from kbcore.llm.interface import AnswerModel, AnswerPart, AnswerRequest, Prompt
 from services.guard.masking import Restorer, mask
 from services.guard.plain_text import without_invisible
@@ -29,6 +30,11 @@ class GuardedModel:
     def name(self) -> str:
         """The model's own."""
         return self._model.name
+
+    @property
+    def allowed(self) -> Classification:
+        """The model's own."""
+        return self._model.allowed
 
     def prompt(self, request: AnswerRequest) -> Prompt:
         """What the model is really sent."""

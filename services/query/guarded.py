@@ -15,7 +15,6 @@ from services.guard.model import GuardedModel
 from services.guard.output import Fault
 from services.query.answer import Said
 from services.query.cite import Citer
-from services.query.found import Found
 from services.query.generate import Outcome, generate
 from services.query.statements import Statement
 from services.query.support import Similarity
@@ -61,12 +60,19 @@ class Checks:
 class Guarded:
     """Writes one answer, with one model or with several in turn."""
 
-    def __init__(self, platform: Platform, found: Found, writing: AnswerRequest, similarity: Similarity) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        writing: AnswerRequest,
+        passages: Sequence[Passage],
+        level: Classification,
+        similarity: Similarity,
+    ) -> None:
         self._platform = platform
         self._writing = writing
         self._similarity = similarity
-        self._passages = [item.passage for item in found.ranked]
-        self._level = max((each.classification for each in self._passages), default=Classification.PUBLIC)
+        self._passages = passages
+        self._level = level
         self._dropped: Counter[str] = Counter()
         self._masked: dict[str, int] = {}
 

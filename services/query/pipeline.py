@@ -81,7 +81,7 @@ def ask(platform: Platform, caller: Caller, request: AskRequest) -> Generator[Ev
     if reason := too_weak(question, found.ranked, settings):
         yield from noted(abstain(question, found, reason, route, Usage()), screened.notice)
     else:
-        yield from noted(respond(platform, request, question, found, route), screened.notice)
+        yield from noted(respond(platform, request, question, found, route, level), screened.notice)
 
 
 def _confirmed(

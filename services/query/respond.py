@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 import structlog
 
 from kbcore.bootstrap import Platform
+from kbcore.domain.document import Classification
 from kbcore.domain.trace import Prompted
 from kbcore.errors import Unavailable
 from kbcore.language.script import detect_language
@@ -48,9 +49,12 @@ def abstain(
 
 
 def respond(
-    platform: Platform, request: AskRequest, question: str, found: Found, route: Route
+    platform: Platform, request: AskRequest, question: str, found: Found, route: Route, level: Classification
 ) -> Generator[Event, None, None]:
-    """Let the first of the route's models write; one that does not answer is followed by the next, which is said."""
+    """Let the first of the route's models write; one that does not answer is followed by the next, which is said.
+
+    `level` is the highest of all that the model is sent.
+    """
     writing = AnswerRequest(
         question=question,
         language=detect_language(question),

@@ -8,11 +8,10 @@ from kbcore.domain.document import Classification
 from kbcore.domain.principal import Caller
 from kbcore.language.script import detect_language
 from kbcore.llm.interface import Usage
-from kbcore.llm.routing import Route
 from kbcore.observability.metrics import answers, guarded
 from services.guard.configured import guard_of
 from services.guard.filters import Decision, Direction
-from services.guard.guard import Guard
+from services.guard.guard import QUOTING, Guard
 from services.query.answer import Answer, Event, Retrieved, Said
 from services.query.found import Found, Timings
 from services.query.request import AskRequest, SearchRequest
@@ -40,15 +39,16 @@ class Screened:
 def screen(platform: Platform, request: AskRequest) -> Screened:
     """What the filters make of the question and of earlier ones. Raises `Unavailable` (`filter_unavailable`).
 
-    Questions count as internal: a filter for public text only does not see them.
+    A filter that may not see text of the level of questions (`llm.question_classification`) does not see them.
     """
     guard = guard_of(platform)
-    verdict = guard.judge(request.question, Direction.IN, Classification.INTERNAL)
+    level = Classification.of(platform.settings.llm.question_classification)
+    verdict = guard.judge(request.question, Direction.IN, level)
     if verdict.decision is Decision.REFUSE:
         guarded.labels("question_refused", _bounded(verdict.reason)).inc()
         notice = verdict.notice or _REFUSED[_language(request.question)]
         return Screened(request, refused=True, reason=verdict.reason, notice=notice)
-    history = tuple(_earlier(guard, pair) for pair in request.history)
+    history = tuple(_earlier(guard, pair, level) for pair in request.history)
     if verdict.decision is Decision.MASK:
         guarded.labels("question_masked", _bounded(verdict.reason)).inc()
         masked = replace(request, question=verdict.text, history=history)
@@ -57,7 +57,7 @@ def screen(platform: Platform, request: AskRequest) -> Screened:
 
 
 def refuse(
-    platform: Platform, caller: Caller, screened: Screened, wanted: SearchRequest, route: Route
+    platform: Platform, caller: Caller, screened: Screened, wanted: SearchRequest
 ) -> Generator[Event, None, None]:
     """Say no, with the filter's sentence; nothing is searched."""
     answers.labels("abstained").inc()
@@ -70,8 +70,8 @@ def refuse(
         citations=(),
         abstained=True,
         reason=FILTERED,
-        model=route.model.name,
-        routed_because=route.because,
+        model=QUOTING,
+        routed_because="a content filter refused the question",
         epoch=found.standpoint.epoch,
         as_of=found.moment,
         usage=Usage(),
@@ -95,9 +95,9 @@ def noted(events: Generator[Event, None, None], notice: str) -> Generator[Event,
         events.close()
 
 
-def _earlier(guard: Guard, pair: tuple[str, str]) -> tuple[str, str]:
+def _earlier(guard: Guard, pair: tuple[str, str], level: Classification) -> tuple[str, str]:
     """An earlier (question, answer) pair as it may be used: empty if its question would be refused today."""
-    verdict = guard.judge(pair[0], Direction.IN, Classification.INTERNAL)
+    verdict = guard.judge(pair[0], Direction.IN, level)
     if verdict.decision is Decision.REFUSE:
         return "", ""
     return (verdict.text, pair[1]) if verdict.decision is Decision.MASK else pair

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Generator
 
+from kbcore.domain.document import Classification
 from kbcore.llm.interface import AnswerPart, AnswerRequest, Prompt
 from kbcore.llm.prompt import render
 from kbcore.settings import CONFIG_FOLDER
@@ -15,6 +16,7 @@ class Obedient:
     when the question is the attack. One that `heeds` obeys everything but what is marked."""
 
     name = "obedient"
+    allowed = Classification.RESTRICTED
 
     def __init__(self, attack: Attack, *, heeds: bool) -> None:
         self._attack = attack

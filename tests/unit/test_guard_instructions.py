@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kbcore.domain.document import Classification
 from kbcore.llm.interface import AnswerPart, AnswerRequest, Prompt, Source
 from services.guard.instruction_rules import Sign
 from services.guard.instructions import CLEAN, inspect, inspect_text
@@ -122,6 +123,7 @@ class _Repeating:
     """Says what it was sent, in pieces."""
 
     name = "repeating"
+    allowed = Classification.RESTRICTED
 
     def __init__(self) -> None:
         self.sent: AnswerRequest | None = None
