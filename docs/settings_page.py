@@ -20,7 +20,11 @@ nearest one. The command line also reads `ZHIKU_URL` and `ZHIKU_KEY`, the tests 
 _ASSIGNMENT = re.compile(r"^(?P<key>[a-z_]+) = (?P<value>.+?)(?:\s{2,}# (?P<comment>.*))?$")
 _SECTION = re.compile(r"^\[(?P<name>[a-z_]+)\]$")
 _ENTRY = re.compile(r"^# (?P<line>\[\[(?P<name>[a-z_.]+)\]\]|[a-z_]+ = .*)$")
-_LISTS = {"embedding_profiles": "embedding model that a re-index may choose", "llm.models": "generation backend"}
+_LISTS = {
+    "embedding_profiles": "embedding model that a re-index may choose",
+    "llm.models": "generation backend",
+    "guard.http_filters": "content filter behind HTTP",
+}
 
 
 def page() -> str:

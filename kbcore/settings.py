@@ -400,6 +400,30 @@ class McpSettings(_Section):
     fetch_chars: int = Field(ge=100)
 
 
+class HttpFilterSettings(_Section):
+    """One content filter behind HTTP, an entry of `[[guard.http_filters]]`."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
+    url: str = Field(pattern=r"^https?://")
+    kind: Literal["openai", "json"]
+    model: str = ""
+    api_key: SecretStr = SecretStr("")
+    max_classification: Literal["public", "internal", "confidential", "restricted"] = "internal"
+    unseen: Literal["allow", "refuse"] = "refuse"
+    timeout_s: float = Field(gt=0, default=10.0)
+
+
+class GuardSettings(_Section):
+    """What stands between untrusted text and the answer."""
+
+    tainted: Literal["mark", "drop"]
+    tainted_above: float = Field(gt=0, le=1)
+    filters: Words
+    phone_regions: Words
+    masked_names: str
+    http_filters: tuple[HttpFilterSettings, ...] = ()
+
+
 class LogSettings(_Section):
     """Logs go to standard error."""
 
@@ -436,6 +460,7 @@ class Settings(_Section):
     rerank: RerankSettings
     llm: LlmSettings
     mcp: McpSettings
+    guard: GuardSettings
     log: LogSettings
 
 
@@ -510,7 +535,7 @@ QUIET = {
 
 _SHORT = {"ZHIKU_HOME": ("home",), "ZHIKU_PORT": ("server", "port"), "ZHIKU_HOST": ("server", "host")}
 
-_LISTS = (("llm", "models"), ("embedding_profiles",))
+_LISTS = (("llm", "models"), ("embedding_profiles",), ("guard", "http_filters"))
 """Keys that hold lists of objects; from the environment they come as JSON."""
 
 # Where settings come from, the command line's address and key, the tests' corpora.

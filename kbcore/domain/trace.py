@@ -26,7 +26,10 @@ class TraceOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TracedPassage:
-    """A passage that the check let through: characters `start:end` of the stored text of that version."""
+    """A passage that the check let through: characters `start:end` of the stored text of that version.
+
+    `taint` (0-1) is how much it looks like instructions to a model, `signs` why; looked for where an answer is written.
+    """
 
     chunk_id: str
     document_id: str
@@ -37,6 +40,8 @@ class TracedPassage:
     dense: float | None
     keyword: float | None
     rerank: float | None
+    taint: float = 0.0
+    signs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,8 @@ class Prompted:
 class TracedAnswer:
     """How an answer ended. `cited` are (chunk, document, version, start, end) of its quotes; times are milliseconds.
 
-    `prompts` are the models asked, in order: where the first did not answer, the last one did.
+    `prompts` are the models asked, in order: where the first did not answer, the last one did. `dropped` counts the
+    statements that the guard did not let pass, by fault; `masked` the personal data hidden from the model, by kind.
     """
 
     outcome: TraceOutcome
@@ -71,6 +77,8 @@ class TracedAnswer:
     completion_tokens: int = 0
     finish_reason: str | None = None
     took_ms: float = 0.0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    masked: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,9 @@ _WORDS = {
         "UPDATE snapshots SET comment = NULL WHERE created_by = :id AND comment IS NOT NULL"
     ),
     "reasons_of_erasures": sa.text("UPDATE erasures SET reason = NULL WHERE requested_by = :id AND reason IS NOT NULL"),
+    "notes_of_complaints": sa.text(
+        "UPDATE feedback SET closing_note = NULL WHERE closed_by = :id AND closing_note IS NOT NULL"
+    ),
 }
 
 

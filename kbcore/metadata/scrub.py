@@ -25,11 +25,11 @@ _TELLING = f"{_SOURCE} AND (t.answer <> '' OR strpos(t.citations::text, :documen
 _TURNS = sa.text(f"SELECT t.id FROM turns t WHERE {_TELLING}")
 _COMMENTS = sa.text(f"""
     SELECT count(*) FROM feedback f
-    WHERE (f.comment IS NOT NULL OR f.reason IS NOT NULL)
+    WHERE (f.comment IS NOT NULL OR f.reason IS NOT NULL OR f.closing_note IS NOT NULL)
         AND f.trace_id IN (SELECT t.trace_id FROM turns t WHERE {_SOURCE})
 """)
 _FORGET_COMMENTS = sa.text(f"""
-    UPDATE feedback SET comment = NULL, reason = NULL
+    UPDATE feedback SET comment = NULL, reason = NULL, closing_note = NULL
     WHERE trace_id IN (SELECT t.trace_id FROM turns t WHERE {_SOURCE})
 """)
 _FORGET_ANSWERS = sa.text(f"""

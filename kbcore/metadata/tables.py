@@ -449,6 +449,9 @@ feedback = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("comment", sa.Text),
     sa.Column("complaint", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("closed_at", _time),  # of a complaint: somebody has looked into it
+    sa.Column("closed_by", sa.Text),
+    sa.Column("closing_note", sa.Text),
     _created(),
 )
 

@@ -129,7 +129,9 @@ def _trace(row: Row[tuple[object, ...]]) -> Trace:
         analyzer=path["analyzer"],
         legs={leg: tuple(ids) for leg, ids in path["legs"].items()},
         refused=tuple(path["refused"]),
-        passages=tuple(TracedPassage(**passage) for passage in path["passages"]),
+        passages=tuple(
+            TracedPassage(**{**passage, "signs": tuple(passage.get("signs", ()))}) for passage in path["passages"]
+        ),
         took_ms=path["took_ms"],
         answer=None if path["answer"] is None else _answer(path["answer"]),
         created_at=row.created_at,

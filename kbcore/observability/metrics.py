@@ -40,6 +40,7 @@ search_hits_refused = Counter(
 )
 reranks = Counter("zhiku_reranks", "Searches that a reranker was to reorder", ["outcome"], registry=registry)
 answers = Counter("zhiku_answers", "Answers given", ["outcome"], registry=registry)
+guarded = Counter("zhiku_guarded", "What the guard kept back", ["what", "reason"], registry=registry)
 
 epoch = Gauge("zhiku_epoch", "The committed epoch: publications so far", registry=registry)
 index_rows = Gauge("zhiku_index_rows", "Open rows of the live index", registry=registry)

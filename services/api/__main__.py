@@ -18,9 +18,11 @@ def main() -> None:
         settings = load_settings()
         configure_logging(settings.log.level, json_lines=settings.log.json_lines)
         from services.api.app import create_app  # noqa: PLC0415 (after telemetry is off)
+        from services.guard.configured import guard_of  # noqa: PLC0415
 
         app = create_app(settings)
         app.state.platform.require_audit()
+        guard_of(app.state.platform)
     except ConfigurationError as error:
         sys.exit(f"zhiku api: {error.detail}")
     uvicorn.run(

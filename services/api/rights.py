@@ -61,6 +61,8 @@ RIGHTS: Mapping[str, Right] = {
     "GET /v1/conversations/{conversation_id}": _ASK,
     "DELETE /v1/conversations/{conversation_id}": _ASK,
     "POST /v1/feedback": _ASK,
+    "GET /v1/complaints": _AUDIT,
+    "PATCH /v1/complaints/{complaint_id}": _ADMIN,
     "GET /v1/traces/{trace_id}": Right(Who.CALLER, Scope.AUDIT),  # one's own; auditors and administrators: all
     "POST /v1/traces/{trace_id}/replay": Right(Who.CALLER, Scope.AUDIT),
     "POST /mcp": _ME,  # each tool needs the right of the route that it stands for

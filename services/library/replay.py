@@ -18,6 +18,7 @@ from kbcore.metadata import conversations
 from kbcore.metadata.conversations import KeptTurn
 from kbcore.metadata.passages import readable_documents
 from kbcore.metadata.places import PlacedText, texts_at
+from services.guard.configured import guarded_model
 from services.library.replay_today import Today, asked_today
 from services.library.traces import documents_in, find_trace, may_see_question
 
@@ -123,7 +124,7 @@ def _rebuild(platform: Platform, kept: _Kept, prompted: Prompted | None) -> tupl
     model = platform.answer_models.get(prompted.model)
     if missing is not None or model is None:
         return None, missing or "model_gone"
-    prompt = _render(model, kept, prompted, history)
+    prompt = _render(guarded_model(platform, model), kept, prompted, history)
     if prompt.hash == prompted.prompt_hash:
         return prompt, None
     return None, "template_changed" if prompt.template_hash != prompted.template_hash else "changed"

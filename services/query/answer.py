@@ -1,6 +1,7 @@
 """What an answer is, and the events that make it up as it is written."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from kbcore.domain.conversation import Citation
@@ -11,10 +12,15 @@ from services.query.found import Found
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The first event: what the answer will be written from, and the question as it was searched."""
+    """The first event: what the answer will be written from, and the question as it was searched.
+
+    `question` is the asker's as it may be kept: without what a content filter masked; `filtered` is that filter's word.
+    """
 
     found: Found
     standalone: str = ""
+    question: str | None = None
+    filtered: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,8 @@ class Answer:
 
     `reason` says why there is none (`abstained`), or that it was cut short. `named` are the ids of documents that an
     abstention names as the closest. `finish_reason` is `stop` or `length`. `as_of` is the moment asked about, None for
-    the present and for an epoch.
+    the present and for an epoch. `dropped` and `masked` count what the guard kept back: the model's
+    statements by fault, personal data by kind.
     """
 
     text: str
@@ -45,6 +52,8 @@ class Answer:
     finish_reason: str = "stop"
     named: tuple[str, ...] = ()
     as_of: datetime | None = None
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    masked: Mapping[str, int] = field(default_factory=dict)
 
 
 Event = Retrieved | Prompted | Said | Answer

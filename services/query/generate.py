@@ -43,9 +43,16 @@ class Outcome:
 
 
 def generate(
-    model: AnswerModel, request: AnswerRequest, citer: Citer, count_tokens: Callable[[str], int], outcome: Outcome
+    model: AnswerModel,
+    request: AnswerRequest,
+    citer: Citer,
+    count_tokens: Callable[[str], int],
+    outcome: Outcome,
+    passed: Callable[[Statement], str | None] = lambda statement: statement.text,
 ) -> Generator[Said, None, None]:
     """Yield what the model says and a passage confirms. `stop` and `max_tokens` hold for what is shown.
+
+    `passed` is the guard's word on a statement: as it may be shown, or None.
 
     Raises `Unavailable` if the model fails before anything has been shown; later failures only end the answer.
     """
@@ -56,7 +63,8 @@ def generate(
             if statement.text == NO_ANSWER:
                 outcome.declined = True
                 continue
-            cited = citer.cite(statement)
+            allowed = passed(statement)
+            cited = None if allowed is None else citer.cite(replace(statement, text=allowed))
             if cited is None:
                 continue
             text, over = limits.cut(outcome.text, cited.text)

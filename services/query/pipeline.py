@@ -1,4 +1,4 @@
-"""The question path: authenticate → rewrite → retrieve → check → rerank → generate → cite.
+"""The question path: authenticate → screen → rewrite → retrieve → check → rerank → generate → cite.
 
 The API authenticates and hands over a `Caller`; the other stages stand below, in order, each in a file of its name
 (`generate` and `cite` run inside `respond`).
@@ -25,6 +25,7 @@ from services.query.rerank import rerank
 from services.query.respond import abstain, respond
 from services.query.retrieve import analyse, candidates, embed, stand, weigh
 from services.query.rewrite import rewrite
+from services.query.screen import noted, refuse, screen
 from services.query.secrecy import level_of
 
 
@@ -66,16 +67,21 @@ def ask(platform: Platform, caller: Caller, request: AskRequest) -> Generator[Ev
     """
     settings = platform.settings.answer
     known(platform.answer_models, request.model)
+    screened = screen(platform, request)
+    request = screened.request
     question = rewrite(request.question, request.history)
     wanted = SearchRequest(question, settings.passages, narrowing=request.narrowing, as_of=request.as_of)
+    if screened.refused:
+        yield from refuse(platform, caller, screened, wanted)
+        return
     found = search(platform, caller, wanted)
     level = level_of(request, found, platform.settings.llm)
     route = choose(platform.answer_models, request.model, platform.model_order, level)
-    yield Retrieved(found, question)
+    yield Retrieved(found, question, question=request.question, filtered=screened.reason)
     if reason := too_weak(question, found.ranked, settings):
-        yield from abstain(question, found, reason, route, Usage())
+        yield from noted(abstain(question, found, reason, route, Usage()), screened.notice)
     else:
-        yield from respond(platform, request, question, found, route)
+        yield from noted(respond(platform, request, question, found, route, level), screened.notice)
 
 
 def _confirmed(

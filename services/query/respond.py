@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 import structlog
 
 from kbcore.bootstrap import Platform
+from kbcore.domain.document import Classification
 from kbcore.domain.trace import Prompted
 from kbcore.errors import Unavailable
 from kbcore.language.script import detect_language
@@ -16,15 +17,18 @@ from services.query.answer import Answer, Event, Said
 from services.query.assemble import assemble
 from services.query.cite import Citer
 from services.query.found import Found
-from services.query.generate import Outcome, generate
+from services.query.generate import Outcome
+from services.query.guarded import Guarded
 from services.query.request import AskRequest
 from services.query.support import Similarity
 
 _log = structlog.get_logger(__name__)
 
 
-def abstain(question: str, found: Found, reason: str, route: Route, usage: Usage) -> Generator[Event, None, None]:
-    """Say that the documents do not say, and which came closest."""
+def abstain(
+    question: str, found: Found, reason: str, route: Route, usage: Usage, guarded: Guarded | None = None
+) -> Generator[Event, None, None]:
+    """Say that the documents do not say, and which came closest; `guarded` if a model was asked."""
     answers.labels("abstained").inc()
     text, named = abstention(question, reason, found.ranked)
     yield Said(text)
@@ -39,13 +43,18 @@ def abstain(question: str, found: Found, reason: str, route: Route, usage: Usage
         as_of=found.moment,
         usage=usage,
         named=named,
+        dropped={} if guarded is None else guarded.dropped,
+        masked={} if guarded is None else guarded.masked,
     )
 
 
 def respond(
-    platform: Platform, request: AskRequest, question: str, found: Found, route: Route
+    platform: Platform, request: AskRequest, question: str, found: Found, route: Route, level: Classification
 ) -> Generator[Event, None, None]:
-    """Let the first of the route's models write; one that does not answer is followed by the next, which is said."""
+    """Let the first of the route's models write; one that does not answer is followed by the next, which is said.
+
+    `level` is the highest of all that the model is sent.
+    """
     writing = AnswerRequest(
         question=question,
         language=detect_language(question),
@@ -57,10 +66,11 @@ def respond(
     )
     citer = Citer([item.passage for item in found.ranked], question, _similarity(platform))
     outcome = Outcome()
-    route = yield from _write(platform, route, writing, citer, outcome)
+    guarded = Guarded(platform, writing, [item.passage for item in found.ranked], level, _similarity(platform))
+    route = yield from _write(platform, route, writing, citer, outcome, guarded)
     usage = outcome.usage or _counted(platform, writing, outcome)
     if not outcome.text and outcome.finish_reason == "stop" and outcome.reason:
-        yield from abstain(question, found, outcome.reason, route, usage)
+        yield from abstain(question, found, outcome.reason, route, usage, guarded)
         return
     answers.labels("answered").inc()
     yield Answer(
@@ -74,17 +84,19 @@ def respond(
         as_of=found.moment,
         usage=usage,
         finish_reason=outcome.finish_reason,
+        dropped=guarded.dropped,
+        masked=guarded.masked,
     )
 
 
 def _write(
-    platform: Platform, route: Route, writing: AnswerRequest, citer: Citer, outcome: Outcome
+    platform: Platform, route: Route, writing: AnswerRequest, citer: Citer, outcome: Outcome, guarded: Guarded
 ) -> Generator[Event, None, Route]:
     """Fill `outcome`; returns the route of the model that did. Raises `Unavailable` if the last one fails, too."""
     while True:
-        yield _prompted(route, writing)
+        yield _prompted(guarded, route, writing)
         try:
-            yield from generate(route.model, writing, citer, _tokens(platform), outcome)
+            yield from guarded.generate(route.model, citer, _tokens(platform), outcome)
         except Unavailable as error:
             rest = route.after(error.detail)
             if rest is None:
@@ -96,8 +108,8 @@ def _write(
             return route
 
 
-def _prompted(route: Route, writing: AnswerRequest) -> Prompted:
-    prompt = route.model.prompt(writing)
+def _prompted(guarded: Guarded, route: Route, writing: AnswerRequest) -> Prompted:
+    prompt = guarded.model(route.model).prompt(writing)
     numbers = tuple(source.number for source in writing.sources)
     return Prompted(route.model.name, route.because, prompt.hash, prompt.template_hash, numbers, prompt.numbers)
 

@@ -21,6 +21,7 @@ from kbcore.domain.trace import (
 )
 from kbcore.metadata.standpoint import AsOf, Narrowing
 from kbcore.observability.tracing import current_trace_id
+from services.guard.instructions import CLEAN, inspect_text
 from services.query.answer import Answer, Retrieved
 from services.query.found import Found, Ranked
 from services.query.request import AskRequest, SearchRequest
@@ -41,12 +42,14 @@ def trace_of_question(caller: Caller, request: AskRequest, retrieved: Retrieved)
         "stop": list(request.stop),
         "conversation_id": request.conversation_id,
         "standalone": retrieved.standalone,
+        "filtered": retrieved.filtered,
         **_where(request.narrowing, request.as_of),
     }
     kept = len(request.turn_ids) == len(request.history)
     given = tuple((turn, bool(pair[1])) for turn, pair in zip(request.turn_ids, request.history, strict=False))
     history = given if kept else None
-    return _trace(caller, TraceKind.ASK, request.question, asked, retrieved.found, history=history)
+    question = request.question if retrieved.question is None else retrieved.question
+    return _trace(caller, TraceKind.ASK, question, asked, retrieved.found, history=history)
 
 
 def answered(prompts: Sequence[Prompted], answer: Answer, took_ms: float) -> TracedAnswer:
@@ -63,6 +66,8 @@ def answered(prompts: Sequence[Prompted], answer: Answer, took_ms: float) -> Tra
         completion_tokens=answer.usage.completion_tokens,
         finish_reason=answer.finish_reason,
         took_ms=round(took_ms, 2),
+        dropped=dict(answer.dropped),
+        masked=dict(answer.masked),
     )
 
 
@@ -170,7 +175,7 @@ def _trace(
         analyzer=None if index is None else index.analyzer,
         legs=found.legs,
         refused=found.refused_ids,
-        passages=tuple(_passage(item) for item in found.ranked),
+        passages=tuple(_passage(item, inspected=kind is TraceKind.ASK) for item in found.ranked),
         took_ms={
             "total": round(took.total, 2),
             "embed": round(took.embed, 2),
@@ -180,8 +185,9 @@ def _trace(
     )
 
 
-def _passage(item: Ranked) -> TracedPassage:
+def _passage(item: Ranked, *, inspected: bool) -> TracedPassage:
     place = item.passage
+    taint = inspect_text(place.text, place.title, *place.heading) if inspected else CLEAN
     return TracedPassage(
         chunk_id=place.chunk_id,
         document_id=place.document_id,
@@ -192,6 +198,8 @@ def _passage(item: Ranked) -> TracedPassage:
         dense=item.dense,
         keyword=item.keyword,
         rerank=item.rerank,
+        taint=taint.score,
+        signs=tuple(sign.value for sign in taint.signs),
     )
 
 

@@ -179,6 +179,13 @@ class Scene:
         found = self.clients[role].post("/v1/search", json={"query": "?"}).raise_for_status()
         return str(found.json()["trace_id"])
 
+    def complaint(self) -> str:
+        """The id of a fresh complaint of the reader."""
+        with self.api.database.begin() as connection:
+            return conversations.add_feedback(
+                connection, self.user_ids["reader"], "0" * 32, -1, reason=None, comment="?", complaint=True
+            )
+
     def snapshot(self, space_id: str | None = None) -> str:
         """The name of a fresh snapshot of a fresh space, or of the one given."""
         name, space_id = f"n-{new_id()[-12:]}", space_id or self.space()

@@ -60,6 +60,10 @@ def _own_conversation(scene: Scene, role: str) -> dict[str, Any]:
     return {"conversation_id": scene.conversation("reader" if role == "nobody" else role)}
 
 
+def _complaint(scene: Scene, _role: str) -> dict[str, Any]:
+    return {"complaint_id": scene.complaint()}
+
+
 def _readers_trace(scene: Scene, _role: str) -> dict[str, Any]:
     return {"trace_id": scene.trace("reader")}
 
@@ -256,6 +260,9 @@ ROWS = (
     Row("DELETE /v1/conversations/{conversation_id}",           "401 204 204 204 204 204 204", _own_conversation),
     Row("POST /v1/feedback",                                    "401 201 201 201 201 201 201",
         send={"json": {"trace_id": "0" * 32, "rating": 1}}),
+    Row("GET /v1/complaints",                                   "401 403 403 403 403 200 200"),
+    Row("PATCH /v1/complaints/{complaint_id}",                  "401 403 403 403 403 403 200", _complaint,
+        send={"json": {"note": "looked into"}}),
     Row("GET /healthz",                                         "200 200 200 200 200 200 200"),
     Row("GET /readyz",                                          "503 503 503 503 503 503 503"),  # no Milvus here
     Row("GET /metrics",                                         "401 403 403 403 403 200 200"),

@@ -42,7 +42,10 @@ def _raised() -> set[str]:
     for package in (
         "kbcore",
         "ingestion",
-        *(f"services/{part}" for part in ("api", "auth", "evaluation", "library", "provisioning", "query", "web")),
+        *(
+            f"services/{part}"
+            for part in ("api", "auth", "evaluation", "guard", "library", "provisioning", "query", "web")
+        ),
     ):
         for file in (ROOT / package).rglob("*.py"):
             for match in IN_SOURCE.finditer(file.read_text(encoding="utf-8")):

@@ -42,6 +42,8 @@ def ask_question(
     events = recorded_ask(platform, caller, body.request(history), streamed=body.stream, lists_passages=body.stream)
     retrieved = next(events)  # whatever can be refused is refused here, with a status of its own
     incomplete = gaps(platform, caller, retrieved.found, body.spaces) if isinstance(retrieved, Retrieved) else []
+    if isinstance(retrieved, Retrieved) and retrieved.question is not None:
+        body = body.model_copy(update={"question": retrieved.question})  # what a filter masked is not remembered
     if body.stream:
         return event_stream(_stream(platform, caller, body, trace_id, incomplete, retrieved, events))
     answer = next(event for event in events if isinstance(event, Answer))

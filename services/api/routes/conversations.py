@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Response
 from sqlalchemy import Connection
 
+from kbcore.audit.events import AuditEvent
 from kbcore.errors import NotFound
 from kbcore.metadata import conversations
 from kbcore.metadata.answers import stale_sources
@@ -72,7 +73,8 @@ def delete_conversation(conversation_id: str, write: WriteDep, caller: CallerDep
 def give_feedback(body: FeedbackBody, write: WriteDep, caller: CallerDep) -> Response:
     """Stored with your name for those who look after the knowledge base.
 
-    They may make the question of an answer that you rate 1 a test of retrieval, asked in your name.
+    They may make the question of an answer that you rate 1 a test of retrieval, asked in your name. A `complaint`
+    stands in `GET /v1/complaints` until somebody has looked into it.
     """
 
     def work(connection: Connection) -> Done:
@@ -85,6 +87,7 @@ def give_feedback(body: FeedbackBody, write: WriteDep, caller: CallerDep) -> Res
             comment=body.comment,
             complaint=body.complaint,
         )
-        return Done(FeedbackOut(id=feedback_id), status=201)
+        made = AuditEvent.by(caller, "complaint.made", complaint=feedback_id, of=body.trace_id)
+        return Done(FeedbackOut(id=feedback_id), status=201, events=(made,) if body.complaint else ())
 
     return write.perform(work, before_replay=None)

@@ -23,6 +23,8 @@ class TracedPassageOut(BaseModel):
     dense: float | None
     keyword: float | None
     rerank: float | None
+    taint: float = Field(description="How much it looks like instructions to a model, 0-1; answers only.")
+    signs: list[str] = Field(description="Why it does: words listed in docs/guard.md.")
     in_context: bool = Field(description="Whether the model got it.")
     cited: bool
 
@@ -42,6 +44,8 @@ class TracedPassageOut(BaseModel):
             dense=place.dense,
             keyword=place.keyword,
             rerank=place.rerank,
+            taint=place.taint,
+            signs=list(place.signs),
             in_context=shown.in_context,
             cited=shown.cited,
         )
@@ -79,6 +83,8 @@ class TracedAnswerOut(BaseModel):
     completion_tokens: int
     finish_reason: str | None
     took_ms: float
+    dropped: dict[str, int] = Field(description="Statements of the model that were not let pass, by fault.")
+    masked: dict[str, int] = Field(description="Personal data that was hidden from the model, by kind.")
 
     @classmethod
     def of(cls, answer: TracedAnswer) -> Self:
@@ -94,6 +100,8 @@ class TracedAnswerOut(BaseModel):
             completion_tokens=answer.completion_tokens,
             finish_reason=answer.finish_reason,
             took_ms=answer.took_ms,
+            dropped=dict(answer.dropped),
+            masked=dict(answer.masked),
         )
 
 

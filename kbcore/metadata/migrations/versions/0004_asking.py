@@ -1,4 +1,4 @@
-"""Glossaries, answers to be given again, what models cost."""
+"""Glossaries, answers to be given again, what models cost, how complaints end."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ _TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Add tables."""
+    """Add tables, and how complaints end."""
     op.create_table(
         "glossary",
         sa.Column("id", sa.Text(), nullable=False),
@@ -58,3 +58,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("day", "user_id", "space", "model", name=op.f("pk_usage")),
     )
     op.create_index("ix_usage_user_id", "usage", ["user_id", "day"])
+    for name, kind in (("closed_at", _TIME), ("closed_by", sa.Text()), ("closing_note", sa.Text())):
+        op.add_column("feedback", sa.Column(name, kind, nullable=True))
