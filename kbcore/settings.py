@@ -367,7 +367,7 @@ class ModelSettings(_Section):
     """
 
     name: str
-    provider: Literal["openai", "azure", "anthropic", "google"]
+    provider: Literal["openai", "azure", "anthropic", "google", "transformers"]
     model: str
     base_url: str = ""
     api_key: SecretStr = SecretStr("")
@@ -378,6 +378,11 @@ class ModelSettings(_Section):
     price_input: float = Field(default=0.0, ge=0)
     price_output: float = Field(default=0.0, ge=0)
     mask_personal_data: bool = False
+    prompt: Literal["answer", "answer_small"] = "answer"
+    context: Literal["passages", "sentences"] = "passages"
+    experimental: bool = False
+    quotes_below: bool = False
+    device: str = ""
 
 
 class LlmSettings(_Section):
@@ -398,6 +403,22 @@ class McpSettings(_Section):
     allowed_origins: Words
     allowed_hosts: Words
     fetch_chars: int = Field(ge=100)
+
+
+class LocalModelSettings(_Section):
+    """The model of `zhiku models add`, served in a process of its own. Off while `base_url` is empty."""
+
+    name: str = Field(min_length=1)
+    base_url: str
+    api_key: SecretStr
+    context_tokens: int = Field(ge=2048)
+    timeout_s: float = Field(gt=0)
+    threads: int = Field(ge=0)
+
+    @property
+    def working_threads(self) -> int:
+        """With 0: half of the cores, because the API and the worker need theirs."""
+        return self.threads or max(1, (os.cpu_count() or 1) // 2)
 
 
 class LogSettings(_Section):
@@ -436,6 +457,7 @@ class Settings(_Section):
     rerank: RerankSettings
     llm: LlmSettings
     mcp: McpSettings
+    local_model: LocalModelSettings
     log: LogSettings
 
 
@@ -450,6 +472,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     for source in (*(_read_toml(file) for file in files), _from_environment(env)):
         tree = _merge(tree, source)
     tree["embedding_profiles"] = [_merge(tree["embedding"], entry) for entry in tree.get("embedding_profiles", ())]
+    tree["llm"] = _with_local_model(tree["llm"], tree["local_model"])
     tree["profile"] = profile
     tree["home"] = Path(str(tree["home"])).expanduser().absolute()
     try:
@@ -515,6 +538,20 @@ _LISTS = (("llm", "models"), ("embedding_profiles",))
 
 # Where settings come from, the command line's address and key, the tests' corpora.
 _OTHERS = frozenset({"ZHIKU_PROFILE", "ZHIKU_CONFIG", "ZHIKU_URL", "ZHIKU_KEY", "ZHIKU_DATA"})
+
+
+def _with_local_model(llm: dict[str, Any], local: Mapping[str, Any]) -> dict[str, Any]:
+    """The generation settings, with the local model as one of the backends where there is one."""
+    if not local["base_url"]:
+        return llm
+    served = {key: local[key] for key in ("name", "base_url", "api_key", "context_tokens", "timeout_s")}
+    entry = {**served, **_WEAK, "provider": "openai", "model": local["name"]}
+    others = [each for each in llm.get("models", ()) if each.get("name") != local["name"]]
+    return {**llm, "models": [*others, entry]}
+
+
+_WEAK = {"prompt": "answer_small", "context": "sentences", "experimental": True, "quotes_below": True}
+"""How a small model is asked, and that its words are never shown alone."""
 
 
 def _sections() -> dict[str, list[str]]:

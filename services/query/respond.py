@@ -16,7 +16,8 @@ from services.query.answer import Answer, Event, Said
 from services.query.assemble import assemble
 from services.query.cite import Citer
 from services.query.found import Found
-from services.query.generate import Outcome, generate
+from services.query.generate import Outcome
+from services.query.quotes_below import explained, write
 from services.query.request import AskRequest
 from services.query.support import Similarity
 
@@ -60,7 +61,7 @@ def respond(
     route = yield from _write(platform, route, writing, citer, outcome)
     usage = outcome.usage or _counted(platform, writing, outcome)
     if not outcome.text and outcome.finish_reason == "stop" and outcome.reason:
-        yield from abstain(question, found, outcome.reason, route, usage)
+        yield from abstain(question, found, outcome.reason, explained(route, outcome), usage)
         return
     answers.labels("answered").inc()
     yield Answer(
@@ -69,7 +70,7 @@ def respond(
         abstained=False,
         reason=outcome.reason,
         model=route.model.name,
-        routed_because=route.because,
+        routed_because=explained(route, outcome).because,
         epoch=found.standpoint.epoch,
         as_of=found.moment,
         usage=usage,
@@ -84,7 +85,7 @@ def _write(
     while True:
         yield _prompted(route, writing)
         try:
-            yield from generate(route.model, writing, citer, _tokens(platform), outcome)
+            yield from write(platform, route.model, writing, citer, _tokens(platform), outcome)
         except Unavailable as error:
             rest = route.after(error.detail)
             if rest is None:

@@ -66,7 +66,9 @@ def complete_chat(
 def list_models(platform: PlatformDep, _caller: CallerDep) -> shapes.ModelList:
     """`zhiku` lets routing decide; the last one is the embedding model."""
     names = [AUTOMATIC, *platform.answer_models, platform.embedding_model.name]
-    return shapes.ModelList(data=[shapes.Model(id=name) for name in names])
+    return shapes.ModelList(
+        data=[shapes.Model(id=name, experimental=platform.weakness(name).experimental) for name in names]
+    )
 
 
 @router.get(
@@ -76,7 +78,7 @@ def read_model(model_id: str, platform: PlatformDep, _caller: CallerDep) -> shap
     """One of the list."""
     if model_id not in {AUTOMATIC, *platform.answer_models, platform.embedding_model.name}:
         raise NotFound("model")
-    return shapes.Model(id=model_id)
+    return shapes.Model(id=model_id, experimental=platform.weakness(model_id).experimental)
 
 
 @router.post(
