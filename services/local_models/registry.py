@@ -59,7 +59,7 @@ def write(home: Path, registry: Registry) -> None:
 
 
 def installed(home: Path) -> Offer | None:
-    """The model that `zhiku up` starts: added, its file there in full length. Its hash was checked when it was added."""
+    """The model that `zhiku up` starts: added, its file in full length (its hash was checked then)."""
     for name in read(home).added:
         offer = OFFERS.get(name)
         if offer is not None:

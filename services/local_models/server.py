@@ -1,7 +1,7 @@
 """The process of a local model: `python -m services.local_models.server`, which `zhiku up` starts and watches.
 
-llama.cpp's own server inside, so that a crash of native code takes nothing else along. It listens on loopback, wants the
-key of this start, and reaches out for nothing.
+llama.cpp's own server inside, so that a crash of native code takes nothing else along. It listens on loopback, wants
+the key of this start, and reaches out for nothing.
 """
 
 import signal

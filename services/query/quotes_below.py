@@ -26,7 +26,7 @@ def write(
 ) -> Generator[Said, None, None]:
     """What `generate` yields; for a model with `quotes_below` the best quotes, verified like all else, stand below it.
 
-    They are chosen first: where the documents hold nothing worth quoting the model is not asked, and there is no answer.
+    They are chosen first: where nothing is worth quoting the model is not asked, and there is no answer.
     What it declines or nothing confirms leaves the quotes alone. Raises what `generate` raises.
     """
     weakness = platform.weakness(model.name)
