@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from kbcore.llm.interface import AnswerModel, AnswerPart, AnswerRequest, Source
+from kbcore.llm.interface import AnswerModel, AnswerPart, AnswerRequest, Prompt, Source
 from kbcore.llm.prompt import estimate_tokens
 from kbcore.llm.quotable import Quote
 
@@ -43,15 +43,22 @@ class SentencesOnly:
         """The model's."""
         return self._model.name
 
+    def prompt(self, request: AnswerRequest) -> Prompt:
+        """See `AnswerModel.prompt`."""
+        return self._model.prompt(self._narrowed(request))
+
     def answer(self, request: AnswerRequest) -> Generator[AnswerPart, None, None]:
         """See `AnswerModel.answer`."""
-        judged = self._ranker.rank(request.question, request.sources)
-        fewer = shortened([each.quote for each in judged])
-        yield from self._model.answer(replace(request, sources=fewer or request.sources[:1]))
+        yield from self._model.answer(self._narrowed(request))
 
     def ping(self) -> None:
         """See `AnswerModel.ping`."""
         self._model.ping()
+
+    def _narrowed(self, request: AnswerRequest) -> AnswerRequest:
+        judged = self._ranker.rank(request.question, request.sources)
+        fewer = shortened([each.quote for each in judged])
+        return replace(request, sources=fewer or request.sources[:1])
 
 
 def shortened(quotes: Sequence[Quote], room: int = ROOM) -> list[Source]:

@@ -7,8 +7,8 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from kbcore.errors import ConfigurationError, Unavailable
-from kbcore.llm.interface import AnswerPart, AnswerRequest, Usage
-from kbcore.llm.prompt import answer_tokens, messages
+from kbcore.llm.interface import AnswerPart, AnswerRequest, Prompt, Usage
+from kbcore.llm.prompt import answer_tokens, render
 
 
 class TransformersModel:
@@ -44,6 +44,10 @@ class TransformersModel:
         """As configured in `[[llm.models]]`."""
         return self._name
 
+    def prompt(self, request: AnswerRequest) -> Prompt:
+        """The messages, which the model's own chat template joins."""
+        return render(request, self._prompts, self._context_tokens, self._prompt)
+
     def answer(self, request: AnswerRequest) -> Generator[AnswerPart, None, None]:
         """Stream the model's words; closing the generator stops it at its next token."""
         if not self._turn.acquire(timeout=self._timeout_s):
@@ -78,8 +82,7 @@ class TransformersModel:
         yield AnswerPart(usage=usage, finish_reason="length" if run.written >= limit else "stop")
 
     def _encoded(self, request: AnswerRequest, tokenizer: Any, model: Any) -> Any:
-        written = messages(request, self._prompts, self._context_tokens, self._prompt)
-        chat = [{"role": message.role, "content": message.content} for message in written]
+        chat = [{"role": each.role, "content": each.content} for each in self.prompt(request).messages]
         encoded = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
         return encoded.to(model.device)
 

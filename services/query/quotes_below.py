@@ -4,7 +4,8 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
 from kbcore.bootstrap import Platform
-from kbcore.llm.interface import NO_ANSWER, AnswerModel, AnswerPart, AnswerRequest
+from kbcore.llm.interface import NO_ANSWER, AnswerModel, AnswerPart, AnswerRequest, Prompt
+from kbcore.llm.prompt import quoted_from
 from kbcore.llm.routing import Route
 from services.query.answer import Said
 from services.query.cite import Citer
@@ -78,6 +79,10 @@ class _Watched:
         """The model's."""
         return self._model.name
 
+    def prompt(self, request: AnswerRequest) -> Prompt:
+        """See `AnswerModel.prompt`."""
+        return self._model.prompt(request)
+
     def answer(self, request: AnswerRequest) -> Generator[AnswerPart, None, None]:
         """See `AnswerModel.answer`."""
         yield from self._model.answer(request)
@@ -94,6 +99,10 @@ class _Ready:
     def __init__(self, name: str, parts: Sequence[AnswerPart]) -> None:
         self.name = name
         self._parts = parts
+
+    def prompt(self, request: AnswerRequest) -> Prompt:
+        """What they were chosen from."""
+        return quoted_from(request)
 
     def answer(self, _request: AnswerRequest) -> Generator[AnswerPart, None, None]:
         """The parts."""
