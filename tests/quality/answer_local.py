@@ -1,4 +1,4 @@
-"""What the local model makes of questions to the sample company, asked as its administrator on the real path.
+"""What the local model makes of questions to the sample company, asked as somebody of HR on the real path.
 
     python -m tests.quality.answer_local FOLDER
 
@@ -54,7 +54,7 @@ def main(home: Path) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     with tempfile.TemporaryDirectory() as scratch, embedded_platform() as platform:
         corpus = Corpus.open(platform)
-        caller = settle(corpus, manifest())["admin"]
+        caller = settle(corpus, manifest())["hr"]
         began = time.monotonic()
         with local_model(home, Path(scratch), **_TIMEOUT) as settings:
             print(f"model loaded after {time.monotonic() - began:.1f} s")

@@ -1,4 +1,4 @@
-"""The model of `zhiku models add` as `zhiku up` runs it, and a platform that asks it: for scripts that need the real one."""
+"""The model of `zhiku models add` as `zhiku up` runs it, for scripts that need the real one."""
 
 import time
 from collections.abc import Iterator

