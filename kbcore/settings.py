@@ -550,8 +550,14 @@ def _with_local_model(llm: dict[str, Any], local: Mapping[str, Any]) -> dict[str
     return {**llm, "models": [*others, entry]}
 
 
-_WEAK = {"prompt": "answer_small", "context": "sentences", "experimental": True, "quotes_below": True}
-"""How a small model is asked, and that its words are never shown alone."""
+_WEAK = {
+    "prompt": "answer_small",
+    "context": "sentences",
+    "experimental": True,
+    "quotes_below": True,
+    "max_classification": "restricted",
+}
+"""How a small model is asked, that its words are never shown alone, and that nothing leaves the machine for it."""
 
 
 def _sections() -> dict[str, list[str]]:

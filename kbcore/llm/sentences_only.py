@@ -4,6 +4,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from kbcore.domain.document import Classification
 from kbcore.llm.interface import AnswerModel, AnswerPart, AnswerRequest, Prompt, Source
 from kbcore.llm.prompt import estimate_tokens
 from kbcore.llm.quotable import Quote
@@ -42,6 +43,11 @@ class SentencesOnly:
     def name(self) -> str:
         """The model's."""
         return self._model.name
+
+    @property
+    def allowed(self) -> Classification:
+        """The model's."""
+        return self._model.allowed
 
     def prompt(self, request: AnswerRequest) -> Prompt:
         """See `AnswerModel.prompt`."""

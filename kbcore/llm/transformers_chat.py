@@ -6,6 +6,7 @@ from queue import Empty
 from threading import Event, Lock, Thread
 from typing import Any
 
+from kbcore.domain.document import Classification
 from kbcore.errors import ConfigurationError, Unavailable
 from kbcore.llm.interface import AnswerPart, AnswerRequest, Prompt, Usage
 from kbcore.llm.prompt import answer_tokens, render
@@ -24,6 +25,7 @@ class TransformersModel:
         *,
         model: str,
         device: str,
+        allowed: Classification,
         context_tokens: int,
         timeout_s: float,
         prompts: Path,
@@ -32,6 +34,7 @@ class TransformersModel:
         self._name = name
         self._folder = model
         self._device = device
+        self._allowed = allowed
         self._context_tokens = context_tokens
         self._timeout_s = timeout_s
         self._prompts = prompts
@@ -43,6 +46,11 @@ class TransformersModel:
     def name(self) -> str:
         """As configured in `[[llm.models]]`."""
         return self._name
+
+    @property
+    def allowed(self) -> Classification:
+        """As configured: `max_classification`."""
+        return self._allowed
 
     def prompt(self, request: AnswerRequest) -> Prompt:
         """The messages, which the model's own chat template joins."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
 from kbcore.bootstrap import Platform
+from kbcore.domain.document import Classification
 from kbcore.llm.interface import NO_ANSWER, AnswerModel, AnswerPart, AnswerRequest, Prompt
 from kbcore.llm.prompt import quoted_from
 from kbcore.llm.routing import Route
@@ -79,6 +80,11 @@ class _Watched:
         """The model's."""
         return self._model.name
 
+    @property
+    def allowed(self) -> Classification:
+        """The model's."""
+        return self._model.allowed
+
     def prompt(self, request: AnswerRequest) -> Prompt:
         """See `AnswerModel.prompt`."""
         return self._model.prompt(request)
@@ -98,6 +104,7 @@ class _Ready:
 
     def __init__(self, name: str, parts: Sequence[AnswerPart]) -> None:
         self.name = name
+        self.allowed = Classification.RESTRICTED
         self._parts = parts
 
     def prompt(self, request: AnswerRequest) -> Prompt:

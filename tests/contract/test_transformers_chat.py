@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kbcore.domain.document import Classification
 from kbcore.errors import Unavailable
 from kbcore.llm.interface import AnswerRequest, Source
 from kbcore.llm.transformers_chat import TransformersModel
@@ -46,6 +47,7 @@ def model(folder: Path) -> TransformersModel:
         "tiny",
         model=str(folder),
         device="cpu",
+        allowed=Classification.RESTRICTED,
         context_tokens=4096,
         timeout_s=60,
         prompts=CONFIG_FOLDER / "prompts",

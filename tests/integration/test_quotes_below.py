@@ -122,4 +122,4 @@ def test_a_dead_one_is_replaced_by_quotes(desk: Desk) -> None:
     adopt(desk.corpus.platform, load_settings({"ZHIKU_LOCAL_MODEL__BASE_URL": "http://127.0.0.1:9/v1"}))
     body = asked(desk)
     assert body["model"] == "extractive"
-    assert "quoted instead" in body["routed_because"]
+    assert "extractive answers instead" in body["routed_because"]

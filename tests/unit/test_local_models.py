@@ -167,6 +167,7 @@ def test_a_served_model_is_a_weak_backend() -> None:
     assert (entry.name, entry.model, entry.provider) == ("local-qwen", "local-qwen", "openai")
     assert entry.experimental
     assert entry.quotes_below
+    assert entry.max_classification == "restricted"  # nothing leaves the machine
     assert (entry.prompt, entry.context) == ("answer_small", "sentences")
     assert settings.llm.default == "extractive"
     assert load_settings({}).llm.models == ()

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Sequence
 
+from kbcore.domain.document import Classification
 from kbcore.llm.interface import AnswerPart, AnswerRequest, Prompt, Source
 from kbcore.llm.prompt import quoted_from
 from kbcore.llm.quotable import Quote
@@ -49,6 +50,7 @@ class Fixed:
 
 class Echo:
     name = "echo"
+    allowed = Classification.INTERNAL
 
     def prompt(self, request: AnswerRequest) -> Prompt:
         return quoted_from(request)
@@ -65,5 +67,6 @@ def test_the_model_sees_no_more_and_the_prompt_says_so() -> None:
     request = AnswerRequest("第二句讲病假。", "zh", [source(3, "别的。"), source(5)])
     assert [part.text for part in model.answer(request)] == ["5:第二句讲病假。"]
     assert model.prompt(request).numbers == (5,)
+    assert model.allowed is Classification.INTERNAL
     nothing = AnswerRequest("没有", "zh", [source(3, "别的。"), source(5)])
     assert [part.text for part in model.answer(nothing)] == ["3:别的。"]
