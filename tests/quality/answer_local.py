@@ -42,7 +42,7 @@ QUESTIONS = (
     Asked("P6 职级的月度基本工资范围是多少？", "26,000"),
     Asked("How do I reset a forgotten password?", "password"),
     Asked("What does error E1042 mean?", "E1042"),
-    Asked("公司食堂的早餐几点开始供应？"),
+    Asked("公司食堂的早餐几点开始供应？", "7:45"),
     Asked("打印机在几楼？"),
     Asked("What is the visa procedure for employees who move to the Brazil office?"),
     Asked("Who discovered comet Tarvo?"),

