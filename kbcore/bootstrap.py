@@ -26,9 +26,11 @@ from kbcore.identity.keys import IssuerKeys
 from kbcore.identity.tokens import Expected, Tokens
 from kbcore.llm.breaker import Breaker
 from kbcore.llm.extractive import ExtractiveModel
-from kbcore.llm.interface import AnswerModel
+from kbcore.llm.interface import AnswerModel, Weakness
 from kbcore.llm.langchain_chat import LangChainModel
 from kbcore.llm.providers import ChatService
+from kbcore.llm.sentences_only import SentencesOnly
+from kbcore.llm.transformers_chat import TransformersModel
 from kbcore.metadata.audit_trail import AuditTrail
 from kbcore.metadata.database import Database
 from kbcore.metadata.trace_journal import TraceJournal
@@ -37,7 +39,7 @@ from kbcore.queue.interface import JobQueue
 from kbcore.rerank.cross_encoder import CrossEncoderReranker
 from kbcore.rerank.http import HttpReranker
 from kbcore.rerank.interface import Reranker
-from kbcore.settings import CONFIG_FOLDER, EmbeddingSettings, Settings
+from kbcore.settings import CONFIG_FOLDER, EmbeddingSettings, ModelSettings, Settings
 from kbcore.signing import Signer, seed_from_file, seed_from_text
 from kbcore.vectors.interface import VectorStore
 from kbcore.vectors.milvus import MilvusStore
@@ -252,31 +254,9 @@ class Platform:
     @cached_property
     def answer_models(self) -> dict[str, AnswerModel]:
         """Every generation backend by name; `extractive` is always there."""
-        answer = self.settings.answer
-        models: dict[str, AnswerModel] = {
-            "extractive": ExtractiveModel(
-                self.embedder,
-                max_quotes=answer.max_quotes,
-                min_evidence={"zh": answer.min_quote_zh, "en": answer.min_quote_en},
-            )
-        }
-        llm = self.settings.llm
-        for model in llm.models:
-            models[model.name] = LangChainModel(
-                model.name,
-                ChatService(
-                    provider=model.provider,
-                    model=model.model,
-                    base_url=model.base_url,
-                    api_key=model.api_key.get_secret_value(),
-                    api_version=model.api_version,
-                    timeout_s=model.timeout_s,
-                ),
-                allowed=Classification.of(model.max_classification),
-                context_tokens=model.context_tokens,
-                prompts=CONFIG_FOLDER / "prompts",
-                breaker=Breaker(failures=llm.breaker_failures, rest_s=llm.breaker_rest_s),
-            )
+        models: dict[str, AnswerModel] = {"extractive": self.quoting_model}
+        for model in self.settings.llm.models:
+            models[model.name] = self._answering(model)
         return models
 
     @property
@@ -284,6 +264,58 @@ class Platform:
         """Names of answer models by preference; the last one may be sent everything and is always there."""
         llm = self.settings.llm
         return tuple(dict.fromkeys((llm.default, *llm.fallbacks, "extractive")))
+
+    @cached_property
+    def quoting_model(self) -> ExtractiveModel:
+        """What quotes, by itself or below what a weak model wrote."""
+        answer = self.settings.answer
+        return ExtractiveModel(
+            self.embedder,
+            max_quotes=answer.max_quotes,
+            min_evidence={"zh": answer.min_quote_zh, "en": answer.min_quote_en},
+        )
+
+    def weakness(self, model: str) -> Weakness:
+        """What has to be done and said about this answering model's words."""
+        entry = next((each for each in self.settings.llm.models if each.name == model), None)
+        return Weakness(entry.experimental, entry.quotes_below) if entry else Weakness()
+
+    def _answering(self, settings: ModelSettings) -> AnswerModel:
+        built: AnswerModel
+        prompts = CONFIG_FOLDER / "prompts"
+        if settings.provider == "transformers":
+            built = TransformersModel(
+                settings.name,
+                model=settings.model,
+                device=settings.device,
+                allowed=Classification.of(settings.max_classification),
+                context_tokens=settings.context_tokens,
+                timeout_s=settings.timeout_s,
+                prompts=prompts,
+                prompt=settings.prompt,
+            )
+        else:
+            built = self._over_http(settings)
+        return SentencesOnly(built, self.quoting_model) if settings.context == "sentences" else built
+
+    def _over_http(self, settings: ModelSettings) -> LangChainModel:
+        llm = self.settings.llm
+        return LangChainModel(
+            settings.name,
+            ChatService(
+                provider=settings.provider,
+                model=settings.model,
+                base_url=settings.base_url,
+                api_key=settings.api_key.get_secret_value(),
+                api_version=settings.api_version,
+                timeout_s=settings.timeout_s,
+            ),
+            allowed=Classification.of(settings.max_classification),
+            context_tokens=settings.context_tokens,
+            prompts=CONFIG_FOLDER / "prompts",
+            breaker=Breaker(failures=llm.breaker_failures, rest_s=llm.breaker_rest_s),
+            prompt=settings.prompt,
+        )
 
     def close(self) -> None:
         """Give back connections; the adapters reconnect if they are used again."""

@@ -367,7 +367,7 @@ class ModelSettings(_Section):
     """
 
     name: str
-    provider: Literal["openai", "azure", "anthropic", "google"]
+    provider: Literal["openai", "azure", "anthropic", "google", "transformers"]
     model: str
     base_url: str = ""
     api_key: SecretStr = SecretStr("")
@@ -378,6 +378,11 @@ class ModelSettings(_Section):
     price_input: float = Field(default=0.0, ge=0)
     price_output: float = Field(default=0.0, ge=0)
     mask_personal_data: bool = False
+    prompt: Literal["answer", "answer_small"] = "answer"
+    context: Literal["passages", "sentences"] = "passages"
+    experimental: bool = False
+    quotes_below: bool = False
+    device: str = ""
 
 
 class LlmSettings(_Section):
@@ -424,6 +429,22 @@ class GuardSettings(_Section):
     http_filters: tuple[HttpFilterSettings, ...] = ()
 
 
+class LocalModelSettings(_Section):
+    """The model of `zhiku models add`, served in a process of its own. Off while `base_url` is empty."""
+
+    name: str = Field(min_length=1)
+    base_url: str
+    api_key: SecretStr
+    context_tokens: int = Field(ge=2048)
+    timeout_s: float = Field(gt=0)
+    threads: int = Field(ge=0)
+
+    @property
+    def working_threads(self) -> int:
+        """With 0: half of the cores, because the API and the worker need theirs."""
+        return self.threads or max(1, (os.cpu_count() or 1) // 2)
+
+
 class LogSettings(_Section):
     """Logs go to standard error."""
 
@@ -461,6 +482,7 @@ class Settings(_Section):
     llm: LlmSettings
     mcp: McpSettings
     guard: GuardSettings
+    local_model: LocalModelSettings
     log: LogSettings
 
 
@@ -475,6 +497,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     for source in (*(_read_toml(file) for file in files), _from_environment(env)):
         tree = _merge(tree, source)
     tree["embedding_profiles"] = [_merge(tree["embedding"], entry) for entry in tree.get("embedding_profiles", ())]
+    tree["llm"] = _with_local_model(tree["llm"], tree["local_model"])
     tree["profile"] = profile
     tree["home"] = Path(str(tree["home"])).expanduser().absolute()
     try:
@@ -540,6 +563,26 @@ _LISTS = (("llm", "models"), ("embedding_profiles",), ("guard", "http_filters"))
 
 # Where settings come from, the command line's address and key, the tests' corpora.
 _OTHERS = frozenset({"ZHIKU_PROFILE", "ZHIKU_CONFIG", "ZHIKU_URL", "ZHIKU_KEY", "ZHIKU_DATA"})
+
+
+def _with_local_model(llm: dict[str, Any], local: Mapping[str, Any]) -> dict[str, Any]:
+    """The generation settings, with the local model as one of the backends where there is one."""
+    if not local["base_url"]:
+        return llm
+    served = {key: local[key] for key in ("name", "base_url", "api_key", "context_tokens", "timeout_s")}
+    entry = {**served, **_WEAK, "provider": "openai", "model": local["name"]}
+    others = [each for each in llm.get("models", ()) if each.get("name") != local["name"]]
+    return {**llm, "models": [*others, entry]}
+
+
+_WEAK = {
+    "prompt": "answer_small",
+    "context": "sentences",
+    "experimental": True,
+    "quotes_below": True,
+    "max_classification": "restricted",
+}
+"""How a small model is asked, that its words are never shown alone, and that nothing leaves the machine for it."""
 
 
 def _sections() -> dict[str, list[str]]:

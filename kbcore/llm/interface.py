@@ -98,5 +98,13 @@ class AnswerModel(Protocol):
         """Return if the model answers, raise `Unavailable` if not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Weakness:
+    """How far a model is trusted. `quotes_below`: its words are never shown without the documents' own below them."""
+
+    experimental: bool = False
+    quotes_below: bool = False
+
+
 NO_ANSWER = "NO_ANSWER"
 """What a model writes when the sources do not contain the answer."""

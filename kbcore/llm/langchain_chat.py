@@ -34,12 +34,14 @@ class LangChainModel:
         context_tokens: int,
         prompts: Path,
         breaker: Breaker,
+        prompt: str = "answer",
     ) -> None:
         self._name = name
         self._service = service
         self._allowed = allowed
         self._context_tokens = context_tokens
         self._prompts = prompts
+        self._prompt = prompt
         self._breaker = breaker
 
     @property
@@ -54,7 +56,7 @@ class LangChainModel:
 
     def prompt(self, request: AnswerRequest) -> Prompt:
         """The messages that are sent."""
-        return render(request, self._prompts, self._context_tokens)
+        return render(request, self._prompts, self._context_tokens, self._prompt)
 
     def answer(self, request: AnswerRequest) -> Generator[AnswerPart, None, None]:
         """Stream the model's words; usage and finish reason come last."""

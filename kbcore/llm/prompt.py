@@ -22,11 +22,15 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return _SLOT.sub(lambda slot: values[slot.group(1)], template)
 
 
-def render(request: AnswerRequest, prompts: Path, context_tokens: int) -> Prompt:
-    """System rules, earlier turns, then sources and question; the last sources are left out if they do not fit."""
-    system, user = _template(prompts, "zh" if request.language == "zh" else "en")
+def render(request: AnswerRequest, prompts: Path, context_tokens: int, name: str = "answer") -> Prompt:
+    """System rules, examples, earlier turns, then sources and question; the last sources are left out if need be.
+
+    `name` is that of the prompt's files. Rules and examples are the same for every question, so a server can keep them.
+    """
+    system, user, examples = _template(prompts, name, "zh" if request.language == "zh" else "en")
     history = request.history[-_TURNS:]
     spent = estimate_tokens(system + user + request.question) + sum(estimate_tokens(q + a) for q, a in history)
+    spent += sum(estimate_tokens(message.content) for message in examples)
     room = context_tokens - spent - answer_tokens(request, context_tokens)
     boundary = _boundary(request)
     blocks = _fitting(request.sources, boundary, room)
@@ -39,9 +43,9 @@ def render(request: AnswerRequest, prompts: Path, context_tokens: int) -> Prompt
         "question": request.question,
     }
     return Prompt(
-        messages=(Message("system", system), *earlier, Message("user", fill(user, values))),
+        messages=(Message("system", system), *examples, *earlier, Message("user", fill(user, values))),
         numbers=tuple(source.number for source in request.sources[: len(blocks)]),
-        template_hash=template_hash(system, user),
+        template_hash=template_hash(system, user, *(message.content for message in examples)),
     )
 
 
@@ -96,6 +100,12 @@ def _boundary(request: AnswerRequest) -> str:
 
 
 @cache
-def _template(prompts: Path, language: str) -> tuple[str, str]:
-    system, _, user = (prompts / f"answer.{language}.md").read_text(encoding="utf-8").partition("\n---\n")
-    return system.strip(), user.strip()
+def _template(prompts: Path, name: str, language: str) -> tuple[str, str, tuple[Message, ...]]:
+    """What stands between the lines `---`: rules, the slots of a question, then questions and answers as examples."""
+    parts = (prompts / f"{name}.{language}.md").read_text(encoding="utf-8").split("\n---\n")
+    system, user, *examples = (part.strip() for part in parts)
+    return (
+        system,
+        user,
+        tuple(Message("assistant" if index % 2 else "user", example) for index, example in enumerate(examples)),
+    )

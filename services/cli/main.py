@@ -18,7 +18,7 @@ COMMANDS = {
         name: f"services.cli.{name}"
         for name in (
             *("up", "down", "status", "doctor", "ingest", "search", "ask", "jobs", "reindex", "eval"),
-            *("history", "diff", "rollback", "audit"),
+            *("history", "diff", "rollback", "audit", "models"),
         )
     },
     "demo": "services.demo.command",

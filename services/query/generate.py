@@ -27,6 +27,8 @@ class Outcome:
     finish_reason: str = "stop"
     failed: bool = False
     declined: bool = False
+    remark: str = ""
+    """What has to be said about how it was written, beside why this model was chosen."""
 
     def begin_again(self) -> None:
         """Forget what a model left behind that failed before anything was shown."""

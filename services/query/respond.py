@@ -19,6 +19,7 @@ from services.query.cite import Citer
 from services.query.found import Found
 from services.query.generate import Outcome
 from services.query.guarded import Guarded
+from services.query.quotes_below import explained, write
 from services.query.request import AskRequest
 from services.query.support import Similarity
 
@@ -70,7 +71,7 @@ def respond(
     route = yield from _write(platform, route, writing, citer, outcome, guarded)
     usage = outcome.usage or _counted(platform, writing, outcome)
     if not outcome.text and outcome.finish_reason == "stop" and outcome.reason:
-        yield from abstain(question, found, outcome.reason, route, usage, guarded)
+        yield from abstain(question, found, outcome.reason, explained(route, outcome), usage, guarded)
         return
     answers.labels("answered").inc()
     yield Answer(
@@ -79,7 +80,7 @@ def respond(
         abstained=False,
         reason=outcome.reason,
         model=route.model.name,
-        routed_because=route.because,
+        routed_because=explained(route, outcome).because,
         epoch=found.standpoint.epoch,
         as_of=found.moment,
         usage=usage,
@@ -96,7 +97,14 @@ def _write(
     while True:
         yield _prompted(guarded, route, writing)
         try:
-            yield from guarded.generate(route.model, citer, _tokens(platform), outcome)
+            yield from write(
+                platform,
+                route.model,
+                writing,
+                _tokens(platform),
+                outcome,
+                lambda model: guarded.generate(model, citer, _tokens(platform), outcome),
+            )
         except Unavailable as error:
             rest = route.after(error.detail)
             if rest is None:

@@ -4,12 +4,14 @@ import http.client
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import psutil
 
 from kbcore.settings import Settings
 from services.supervisor.folder import DataFolder
+from services.supervisor.local_model import PART, model_answers
 from services.supervisor.parts import embedded_servers, probe
 from services.supervisor.state import ChildState, State
 
@@ -44,7 +46,8 @@ def health(settings: Settings) -> Health:
         return Health("", ready=False)
     api = urlsplit(state.url)  # not the settings: another shell may not have the port that it was started with
     answers: dict[str, Callable[[], bool]] = {
-        "api": lambda: probe(api.hostname or "", api.port or 80, "/readyz") == http.client.OK
+        "api": lambda: probe(api.hostname or "", api.port or 80, "/readyz") == http.client.OK,
+        PART: partial(model_answers, state.addresses),
     }
     for name, server in embedded_servers(settings, folder).servers.items():
         answers[name] = server.is_ready

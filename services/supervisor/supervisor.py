@@ -15,6 +15,7 @@ import structlog
 from kbcore.errors import Unavailable, ZhikuError
 from kbcore.settings import Settings
 from services.supervisor.folder import DataFolder
+from services.supervisor.local_model import PART, chosen_default, local_model_server
 from services.supervisor.parts import Embedded, api_part, embedded_servers, local_url, worker_part
 from services.supervisor.process import Child, Part, ProcessId
 from services.supervisor.sockets import socket_folder
@@ -49,14 +50,17 @@ class Supervisor:
         self._settings = settings
         self._folder = DataFolder(settings.home)
         self._embedded: Embedded | None = None
+        self._model = local_model_server(settings)
+        served = self._model.addresses if self._model else {}
+        self._served = {**served, **chosen_default(settings, served)}
         self._running: dict[str, _Running] = {}
         me = psutil.Process(os.getpid())
         self._id = ProcessId(me.pid, me.create_time())
 
     @property
     def addresses(self) -> Mapping[str, str]:
-        """The environment variables that name the embedded servers."""
-        return self._embedded.addresses if self._embedded else {}
+        """The environment variables that name the embedded servers, and the local model with its key."""
+        return {**(self._embedded.addresses if self._embedded else {}), **self._served}
 
     @contextlib.contextmanager
     def started(self, report: Report) -> Iterator[None]:
@@ -87,7 +91,10 @@ class Supervisor:
             self._running["postgres"].child.wait_ready()
         report("checking the database")
         self._migrate()
-        addresses = self._embedded.addresses
+        if self._model:
+            report(f"starting {PART}")
+            self._run(PART, self._model.prepare)
+        addresses = self.addresses
         for name, prepare in (("api", api_part), ("worker", worker_part)):
             report(f"starting {name}")
             self._run(name, partial(prepare, self._settings, addresses))

@@ -17,10 +17,14 @@ BEHAVIOURS = ("say", "slow", "cut", "silent", "rate_limited", "broken", "garbage
 
 @dataclass
 class ChatServer:
-    """A running server: `base_url` goes into the settings; `answer` is what `say` and the faulty streams say."""
+    """A running server: `base_url` goes into the settings; `answer` is what `say` and the faulty streams say.
+
+    `thinks_s` passes before the first piece.
+    """
 
     base_url: str
     answer: str = "NO_ANSWER"
+    thinks_s: float = 0.0
     requests: list[dict[str, Any]] = field(default_factory=list)
     pieces_sent: int = 0
     hung_up: threading.Event = field(default_factory=threading.Event)
@@ -86,6 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         if behaviour == "garbage":
             self._event('{"id": "x", "choices": [{"delta": {"content": "halb')
             self._event('{"choices": "none"}')
+        time.sleep(self.state.thinks_s)
         if behaviour == "silent":
             time.sleep(3)
         pieces = [self.state.answer[i : i + 7] for i in range(0, len(self.state.answer), 7)]

@@ -93,3 +93,33 @@ def test_what_the_image_copies_exists() -> None:
     copied = [line.split()[1:-1] for line in lines if line.startswith("COPY") and "--from" not in line]
     assert copied
     assert all((ROOT / source).exists() for sources in copied for source in sources)
+
+
+GPU: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text(encoding="utf-8"))
+
+
+def test_the_gpu_file_adds_one_service_and_the_settings_that_name_it() -> None:
+    assert set(GPU["services"]) == {"api", "vllm"}
+    environment = {**SERVICES["api"]["environment"], **GPU["services"]["api"]["environment"]}
+    settings = load_settings({key: SECRET.sub("x", value) for key, value in environment.items()})
+    (model,) = settings.llm.models
+    command = GPU["services"]["vllm"]["command"]
+    assert settings.llm.default == model.name
+    assert model.base_url == "http://vllm:8000/v1"
+    assert model.model == command[command.index("--served-model-name") + 1]
+    assert str(model.context_tokens) == command[command.index("--max-model-len") + 1]
+
+
+def test_the_model_on_the_gpu_is_confined_and_has_no_way_out() -> None:
+    service = GPU["services"]["vllm"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert {"mem_limit", "pids_limit", "restart"} <= service.keys()
+    assert service["healthcheck"]["test"]
+    assert service["networks"] == ["data"]
+    assert "ports" not in service
+    assert re.fullmatch(r"[a-z/-]+:v\d[\d.]*\d", service["image"])
+    assert service["environment"]["HF_HUB_OFFLINE"] == "1"
+    assert all(":?" in secret for secret in re.findall(r"\$\{[^}]*\}", str(GPU)))
+    assert [volume.split(":")[0] for volume in service["volumes"]] == list(GPU["volumes"])
+    assert all(volume.endswith(":ro") for volume in service["volumes"])

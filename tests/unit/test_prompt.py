@@ -5,6 +5,7 @@ import pytest
 from kbcore.llm.interface import AnswerRequest, Source
 from kbcore.llm.prompt import estimate_tokens, fill, render
 from kbcore.settings import CONFIG_FOLDER
+from services.demo.manifest import SAMPLES
 
 PROMPTS = CONFIG_FOLDER / "prompts"
 
@@ -56,3 +57,19 @@ def test_prompts_say_the_same_in_both_languages() -> None:
         assert "NO_ANSWER" in text
         for slot in ("{{boundary}}", "{{sources}}", "{{question}}"):
             assert text.count(slot) == 1
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_small_prompt_has_two_examples_that_no_document_can_be_mistaken_for(language: str) -> None:
+    request = AnswerRequest("年假?", language, [source(1, "五天。")])
+    prompt = render(request, PROMPTS, 4096, "answer_small").messages
+    assert [each.role for each in prompt] == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert prompt[2].content.endswith("[2]")
+    assert prompt[4].content == "NO_ANSWER"
+    other = render(AnswerRequest("病假?", language, [source(1, "三天。")]), PROMPTS, 4096, "answer_small").messages
+    assert prompt[:5] == other[:5]  # so that a server can keep what it has read of them
+    assert prompt[5] != other[5]
+    samples = "".join(file.read_text(encoding="utf-8") for file in SAMPLES.rglob("*.md"))
+    assert "考勤" in samples
+    assert not [word for word in ("塔尔沃", "石蜥", "Tarvo", "lizard") if word in samples]
+    assert sum(estimate_tokens(each.content) for each in prompt[:5]) < 700

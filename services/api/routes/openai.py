@@ -9,6 +9,7 @@ import numpy as np
 from fastapi import APIRouter
 from sse_starlette.sse import EventSourceResponse
 
+from kbcore.bootstrap import Platform
 from kbcore.domain.ids import new_id
 from kbcore.errors import NotFound, RequestError, ZhikuError
 from kbcore.llm.routing import AUTOMATIC
@@ -66,7 +67,7 @@ def complete_chat(
 def list_models(platform: PlatformDep, _caller: CallerDep) -> shapes.ModelList:
     """`zhiku` lets routing decide; the last one is the embedding model."""
     names = [AUTOMATIC, *platform.answer_models, platform.embedding_model.name]
-    return shapes.ModelList(data=[shapes.Model(id=name) for name in names])
+    return shapes.ModelList(data=[_model(platform, name) for name in names])
 
 
 @router.get(
@@ -76,7 +77,11 @@ def read_model(model_id: str, platform: PlatformDep, _caller: CallerDep) -> shap
     """One of the list."""
     if model_id not in {AUTOMATIC, *platform.answer_models, platform.embedding_model.name}:
         raise NotFound("model")
-    return shapes.Model(id=model_id)
+    return _model(platform, model_id)
+
+
+def _model(platform: Platform, name: str) -> shapes.Model:
+    return shapes.Model(id=name, experimental=platform.weakness(name).experimental)
 
 
 @router.post(

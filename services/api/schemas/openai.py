@@ -156,6 +156,7 @@ class Model(BaseModel):
     object: Literal["model"] = "model"
     created: int = 0
     owned_by: str = "zhiku"
+    experimental: bool = Field(default=False, description="True for a model whose answers are weak.")
 
 
 class ModelList(BaseModel):
