@@ -30,8 +30,10 @@ def test_a_job_is_followed_to_its_end(api: Api, hr: str) -> None:
     lina = api.person("lina")
     job_id = api.upload(lina, hr)["job_id"]
 
+    begun = threading.Event()
+
     def work() -> None:
-        time.sleep(0.3)
+        begun.wait(30)
         with api.database.begin() as connection:
             jobs.claim(connection, job_id, "w", 30)
             jobs.progress(connection, job_id, "w", "embed", 3, 10)
@@ -50,6 +52,7 @@ def test_a_job_is_followed_to_its_end(api: Api, hr: str) -> None:
                 event = line.removeprefix("event: ")
             elif line.startswith("data: "):
                 events.append((event, json.loads(line.removeprefix("data: "))))
+                begun.set()
     worker.join()
     assert events[0][0] == "progress"
     assert events[0][1]["state"] == "queued"
