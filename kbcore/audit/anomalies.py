@@ -24,7 +24,8 @@ class Rule(StrEnum):
 
 
 READING = frozenset({"search.retrieved", "document.read"})
-REFUSED = frozenset({"request.refused", "login.refused", "authentication.refused"})
+_REQUEST = "request.refused"
+REFUSED = frozenset({_REQUEST, "login.refused", "authentication.refused"})
 OFF_HOURS_WINDOW = timedelta(hours=12)
 _FIRST_DAY = timedelta(days=1)
 
@@ -186,6 +187,8 @@ def _refusals(limits: Thresholds, records: Sequence[Observed], since: int) -> It
             while record.at - window[0].at >= limits.refusals_window:
                 window.popleft()
             refused = sum(each.count for each in window)
+            # Whoever has found an old key of somebody, or knows its name, must not be able to shut it out.
+            own = sum(each.count for each in window if each.kind == _REQUEST)
             if record.seq >= since and refused > limits.refusals:
                 user, address = subject
                 yield Finding(
@@ -195,7 +198,7 @@ def _refusals(limits: Thresholds, records: Sequence[Observed], since: int) -> It
                     limits.refusals_window,
                     user=user,
                     address=address,
-                    blames=user is not None and user == record.actor,
+                    blames=user is not None and own > limits.refusals,
                     figures={"refusals": refused, "limit": limits.refusals},
                 )
 

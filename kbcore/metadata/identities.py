@@ -12,14 +12,15 @@ from kbcore.metadata.tables import identities, users
 from kbcore.metadata.users import DEPARTED
 
 _FOUND = sa.text("""
-    SELECT u.id, u.name, u.active, u.kind, i.issued_at FROM identities i JOIN users u ON u.id = i.user_id
+    SELECT u.id, u.name, u.active, u.kind, (SELECT max(issued_at) FROM identities WHERE user_id = u.id) AS issued_at
+    FROM identities i JOIN users u ON u.id = i.user_id
     WHERE i.issuer = :issuer AND i.subject = :subject
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A linked user. `issued_at` is of the token that its memberships come from.
+    """A linked user. `issued_at` is of the token that its memberships come from, whichever of its subjects sent it.
 
     `usable` is False for inactive users and service accounts; `departed` if a directory has removed the user.
     """
@@ -65,8 +66,6 @@ def note_issued(connection: Connection, issuer: str, subject: str, issued_at: da
     )
 
 
-def user_of_external_id(connection: Connection, external_id: str) -> tuple[str, bool] | None:
-    """The user that a directory knows by this id, and whether it may be used; None if there is none."""
-    query = sa.select(users.c.id, users.c.active, users.c.kind).where(users.c.external_id == external_id)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else (row.id, row.active and row.kind == UserKind.PERSON)
+def user_of_external_id(connection: Connection, external_id: str) -> str | None:
+    """The user that a directory knows by this id; None if there is none."""
+    return connection.execute(sa.select(users.c.id).where(users.c.external_id == external_id)).scalar_one_or_none()

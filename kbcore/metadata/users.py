@@ -11,7 +11,7 @@ from kbcore.domain.ids import new_id
 from kbcore.domain.principal import User, UserKind
 from kbcore.errors import Conflict, NotFound
 from kbcore.metadata.api_keys import end_sessions
-from kbcore.metadata.tables import group_members, policies, policy_entries, users
+from kbcore.metadata.tables import group_members, identities, policies, policy_entries, users
 
 DEPARTED = "#"
 """How the name of a user begins whom a directory has removed; no name that people give does."""
@@ -96,7 +96,7 @@ def sample_active(connection: Connection, *, seed: str, limit: int) -> list[str]
 
 
 def update_user(connection: Connection, user_id: str, values: Mapping[str, object]) -> User:
-    """Set columns of a user.
+    """Set columns of a user. Whom tokens linked by an `external_id` that is replaced is linked no more.
 
     Raises `NotFound("user")`, `Conflict` (`name_taken`, `external_id_taken`, `last_admin`).
     """
@@ -114,6 +114,10 @@ def update_user(connection: Connection, user_id: str, values: Mapping[str, objec
     after = _user(row) if row is not None else before
     if before.active and not after.active:
         end_sessions(connection, user_id)  # else they would live again with the user
+    if before.external_id not in (None, after.external_id) and not after.name.startswith(DEPARTED):
+        # Else a subject that was linked wrongly, or by a thief, would stay this user for ever. The links of whom a
+        # directory has removed stay: they are what refuses its tokens.
+        connection.execute(sa.delete(identities).where(identities.c.user_id == user_id))
     if _in_charge(before) and not _in_charge(after):
         _require_an_admin(connection)
     return after

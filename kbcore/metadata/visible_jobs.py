@@ -1,4 +1,4 @@
-"""Which jobs somebody sees, now: those of documents that it may read, of spaces that it may change, its own."""
+"""Which jobs somebody sees, now: of documents, if it may read them and made the job or may change them; of purges."""
 
 from dataclasses import fields, replace
 
@@ -21,7 +21,8 @@ def _has_role(policy: str, role: Role) -> str:
 
 
 # Having made a job gives no right to the document that it is about: it is seen as long as that may be read. What a
-# purge counts includes hidden documents, so it is for those who may order one.
+# purge counts includes hidden documents, so it is for those who may order one. All others are an administrator's: also
+# its own are not seen any more by whom that right was taken, nor by who acts for it.
 _VISIBLE = f"""
     WITH RECURSIVE {PRINCIPALS_CTE}
     SELECT {_COLUMNS}, j.document_id IS NULL OR COALESCE({READABLE}, false) AS told
@@ -33,7 +34,6 @@ _VISIBLE = f"""
             WHEN j.document_id IS NOT NULL THEN {READABLE} AND (
                 j.created_by = :user_id OR {_has_role("COALESCE(d.own_policy_id, s.policy_id)", Role.EDITOR)})
             WHEN j.kind = '{JobKind.PURGE}' THEN {_has_role("s.policy_id", Role.MANAGER)}
-            ELSE j.created_by = :user_id OR {_has_role("s.policy_id", Role.EDITOR)}
         END
     )
 """

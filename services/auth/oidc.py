@@ -64,8 +64,9 @@ def _link_and_sync(platform: Platform, presented: Presented, groups: frozenset[s
         known = identities.find_identity(connection, presented.issuer, presented.subject)
         events: list[AuditEvent] = []
         if known is None or known.departed:
-            known, made = _link(connection, settings, presented, known)
-            events += made
+            events += _link(connection, settings, presented, known)
+            known = identities.find_identity(connection, presented.issuer, presented.subject)
+            assert known is not None
         user_id = _usable(known)
         if groups is not None and _is_news(groups, presented, known):
             events += _sync(connection, settings, presented, user_id, groups)
@@ -75,24 +76,32 @@ def _link_and_sync(platform: Platform, presented: Presented, groups: frozenset[s
 
 def _link(
     connection: Connection, settings: OidcSettings, presented: Presented, departed: Identity | None
-) -> tuple[Identity, list[AuditEvent]]:
-    """The user whom an administrator or a directory has named for this subject, else a new one."""
+) -> list[AuditEvent]:
+    """Link the user whom an administrator or a directory has named for this subject, else a new one."""
     external_id = presented.claims.get(settings.external_id_claim)
     named = identities.user_of_external_id(connection, external_id) if _is_id(external_id) else None
     if named is not None:
-        user_id, usable = named
+        user_id = named
         events = [_event("identity.linked", user_id)]
-    elif departed is not None:
+    elif departed is not None or _has_departed(connection, presented, external_id):
         raise TokenRefused("its user was removed by the directory")
     elif settings.create_users:
         user = _create(connection, settings, presented)
-        user_id, usable = user.id, True
+        user_id = user.id
         made = {"before": None, "after": standing(user), "source": MemberSource.OIDC.value}
         events = [_event("user.changed", user_id, **made)]
     else:
         raise TokenRefused("nobody here is linked to its subject (users are not made: oidc.create_users)")
     identities.link(connection, presented.issuer, presented.subject, user_id, _NO_TOKEN_YET)
-    return Identity(user_id, _NO_TOKEN_YET, usable, departed=False), events
+    return events
+
+
+def _has_departed(connection: Connection, presented: Presented, external_id: object) -> bool:
+    """True if a directory has removed whom it knew by this id; the subject may be another word, never seen before."""
+    if not _is_id(external_id):
+        return False
+    known = identities.find_identity(connection, presented.issuer, external_id)
+    return known is not None and known.departed
 
 
 def _create(connection: Connection, settings: OidcSettings, presented: Presented) -> User:

@@ -34,7 +34,7 @@ def membership_changed(
 
 
 def user_changed(caller: Caller, before: User | None, after: User | None) -> tuple[AuditEvent, ...]:
-    """What somebody is or may do, and that a directory's id was given to it; None = not there. Not its names."""
+    """What somebody is or may do, and that a directory's id was given to it or taken. None = not there. No names."""
     was, becomes = standing(before), standing(after)
     known = before or after
     events: tuple[AuditEvent, ...] = ()
@@ -42,6 +42,8 @@ def user_changed(caller: Caller, before: User | None, after: User | None) -> tup
         events = (AuditEvent.by(caller, "user.changed", user=known.id, before=was, after=becomes),)
     if after is not None and after.external_id and (before is None or before.external_id != after.external_id):
         events = (*events, AuditEvent.by(caller, "identity.linked", user=after.id))
+    if before is not None and after is not None and before.external_id and not after.external_id:
+        events = (*events, AuditEvent.by(caller, "identity.unlinked", user=after.id))
     return events
 
 

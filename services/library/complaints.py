@@ -14,10 +14,12 @@ from kbcore.metadata.passages import readable_documents
 
 @dataclass(frozen=True, slots=True)
 class ShownComplaint:
-    """A complaint; `words_shown` if the reader may read all that the answer was written from, or wrote them."""
+    """A complaint; its words, and the note of who closed it, are shown to who may read all that the answer was written
+    from, and each to who wrote it."""
 
     complaint: Complaint
     words_shown: bool
+    note_shown: bool
 
 
 def list_complaints(
@@ -42,11 +44,12 @@ def _shown(connection: Connection, caller: Caller, found: Sequence[Complaint]) -
     behind = complaints.documents_behind(connection, [each.trace_id for each in found])
     wanted = sorted({document for documents in behind.values() for document in documents})
     readable = readable_documents(connection, caller.user_id, wanted) if wanted else frozenset()
+    reads = {each.id: each.trace_id in behind and behind[each.trace_id] <= readable for each in found}
     return [
         ShownComplaint(
             each,
-            words_shown=each.user_id == caller.user_id
-            or (each.trace_id in behind and behind[each.trace_id] <= readable),
+            words_shown=reads[each.id] or each.user_id == caller.user_id,
+            note_shown=reads[each.id] or each.closed_by == caller.user_id,
         )
         for each in found
     ]

@@ -20,7 +20,7 @@ from kbcore.metadata.passages import readable_documents
 from kbcore.metadata.places import PlacedText, texts_at
 from services.guard.configured import guarded_model
 from services.library.replay_today import Today, asked_today
-from services.library.traces import documents_in, find_trace, may_see_question
+from services.library.traces import documents_in, find_trace, may_see_earlier_questions, may_see_question
 
 WITHDRAWN = "access_withdrawn"
 
@@ -87,13 +87,13 @@ def replay(platform: Platform, caller: Caller, trace_id: str) -> Replay:
     if not reads_all and not caller.is_trusted:
         identical, why_not = None, WITHDRAWN
     today, today_why_not = asked_today(platform, caller, trace)
-    reads_prompt = reads_all and may_see_question(caller, trace, kept.readable)
+    reads_questions = may_see_question(caller, trace, kept.readable) and may_see_earlier_questions(caller, trace)
     return Replay(
         trace=trace,
         identical=identical,
         why_not=why_not,
         context=_context(kept, prompted) if reads_context else None,
-        prompt=prompt.messages if prompt is not None and identical and reads_prompt else None,
+        prompt=prompt.messages if prompt is not None and identical and reads_all and reads_questions else None,
         withheld=not reads_context,
         today=today,
         today_why_not=today_why_not,

@@ -1,7 +1,7 @@
 """What would differ if a question were asked now, with its asker's present rights; for a reader of the trace."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -60,6 +60,8 @@ def asked_today(platform: Platform, reader: Caller, trace: Trace) -> tuple[Today
         asker = resolve_caller(connection, trace.user_id)
     if asker is None:
         return None, "asker_inactive"
+    if trace.acting is not None or reader.acting_id is not None:
+        asker = replace(asker, is_admin=False)  # whoever is acted for is in charge of nothing
     question = str(trace.asked.get("standalone") or trace.question)
     try:
         found = search(platform, asker, _request(platform, trace, question))

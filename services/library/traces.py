@@ -1,7 +1,8 @@
 """Traces as their readers may see them now: what a trace names is shown to those who may read the documents."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -29,7 +30,8 @@ class ShownPassage:
 
 @dataclass(frozen=True, slots=True)
 class ShownTrace:
-    """A trace for one reader. `readable` are the documents of it that this one may read now.
+    """A trace for one reader. `readable` are the documents of it that this one may read now; `request` is what was
+    asked for beside the question, as far as it is shown.
 
     `refused` (rows that the check did not let through, those of readable documents), `refused_withheld` and `legs` are
     None for the asker: how many hidden passages match a question is not told.
@@ -38,6 +40,7 @@ class ShownTrace:
     trace: Trace
     same_trace: tuple[str, ...]
     question_shown: bool
+    request: Mapping[str, Any] | None
     passages: tuple[ShownPassage, ...]
     withheld: int
     readable: frozenset[str]
@@ -74,11 +77,13 @@ def show_trace(connection: Connection, caller: Caller, trace_id: str) -> ShownTr
         ShownPassage(number, item, "" if text is None else text.shown_title, number in context, item.chunk_id in cited)
         for (number, item), text in zip(mine, texts, strict=True)
     )
+    question_shown = may_see_question(caller, trace, readable)
     told = tuple(each for each in trace.refused if document_of(each)[0] in readable) if caller.is_trusted else None
     return ShownTrace(
         trace=trace,
         same_trace=others,
-        question_shown=may_see_question(caller, trace, readable),
+        question_shown=question_shown,
+        request=_request(caller, trace) if question_shown else None,
         passages=shown,
         withheld=len(trace.passages) - len(shown),
         readable=readable,
@@ -96,11 +101,25 @@ def may_see_question(caller: Caller, trace: Trace, readable: Collection[str]) ->
     return caller.is_trusted and {*trace.documents, *trace.refused_documents} <= set(readable)
 
 
+def may_see_earlier_questions(caller: Caller, trace: Trace) -> bool:
+    """Its asker, or anybody if there are none in it: each was a question of its own, about documents of its own.
+
+    A follow-up is searched, and a model asked, together with the questions that it follows.
+    """
+    return caller.user_id == trace.user_id or trace.asked.get("standalone") in (None, trace.question)
+
+
 def documents_in(trace: Trace) -> set[str]:
     """Every document that a trace names."""
     answer = trace.answer
     said = set() if answer is None else {document for _, document, *_ in answer.cited} | set(answer.named)
     return {*trace.documents, *trace.refused_documents, *said}
+
+
+def _request(caller: Caller, trace: Trace) -> Mapping[str, Any]:
+    if may_see_earlier_questions(caller, trace):
+        return trace.asked
+    return {**trace.asked, "standalone": None}
 
 
 def _used(trace: Trace) -> tuple[frozenset[int], frozenset[str]]:

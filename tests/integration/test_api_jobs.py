@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from kbcore.domain.document import VersionState
-from kbcore.domain.job import JobState
+from kbcore.domain.document import Classification, VersionState
+from kbcore.domain.job import JobKind, JobState
+from kbcore.domain.principal import UserKind
 from kbcore.errors import ItemFailed
-from kbcore.metadata import jobs, versions
+from kbcore.metadata import jobs, users, versions
 from kbcore.metadata.database import Database
 from services.api.app import create_app
+from services.auth.api_keys import issue_key
+from services.auth.authenticate import ON_BEHALF_OF
 from tests.api_server import Api, api_settings, serving
 
 
@@ -27,8 +30,10 @@ def test_a_job_is_followed_to_its_end(api: Api, hr: str) -> None:
     lina = api.person("lina")
     job_id = api.upload(lina, hr)["job_id"]
 
+    begun = threading.Event()
+
     def work() -> None:
-        time.sleep(0.3)
+        begun.wait(30)
         with api.database.begin() as connection:
             jobs.claim(connection, job_id, "w", 30)
             jobs.progress(connection, job_id, "w", "embed", 3, 10)
@@ -47,6 +52,7 @@ def test_a_job_is_followed_to_its_end(api: Api, hr: str) -> None:
                 event = line.removeprefix("event: ")
             elif line.startswith("data: "):
                 events.append((event, json.loads(line.removeprefix("data: "))))
+                begun.set()
     worker.join()
     assert events[0][0] == "progress"
     assert events[0][1]["state"] == "queued"
@@ -136,3 +142,46 @@ def test_without_sql_nothing_is_shown(database: Database, tmp_path: Path) -> Non
             "postgresql": False, "redis": False, "milvus": False, "blobs": True, "models": False,
         }  # fmt: skip
         api.close()
+
+
+def test_jobs_of_indexes_end_with_the_right_to_order_them(api: Api) -> None:
+    boss = api.person("boss", is_admin=True)
+    with api.database.begin() as connection:
+        boss_id = users.get_user(connection, "boss").id
+        job_id = jobs.insert(connection, JobKind.DROP, created_by=boss_id, subject="7")
+    assert boss.post(f"/v1/jobs/{job_id}/cancel").status_code == 200
+    with api.database.begin() as connection:
+        jobs.finish(connection, [job_id], JobState.CANCELLED, stage="cancelled")
+        app = users.create_user(
+            connection,
+            name="app",
+            display_name="app",
+            email=None,
+            clearance=Classification.PUBLIC,
+            is_admin=False,
+            kind=UserKind.SERVICE,
+        )
+        acting = api.client(issue_key(connection, user_id=app.id, name="k", acts_for=True).token)
+    acting.headers[ON_BEHALF_OF] = boss_id
+    assert acting.post(f"/v1/jobs/{job_id}/retry").status_code == 404
+    assert acting.get("/v1/jobs").json()["items"] == []
+    api.admin.patch("/v1/users/boss", json={"is_admin": False}).raise_for_status()
+    assert boss.get(f"/v1/jobs/{job_id}").status_code == 404
+    assert boss.post(f"/v1/jobs/{job_id}/retry").status_code == 404
+    assert api.admin.get(f"/v1/jobs/{job_id}").json()["state"] == "cancelled"
+
+
+def test_following_ends_with_the_key(api: Api, hr: str) -> None:
+    lina = api.person("lina")
+    job_id = api.upload(lina, hr)["job_id"]
+    with api.database.begin() as connection:
+        issued = issue_key(connection, user_id=users.get_user(connection, "lina").id, name="k")
+    with api.client(issued.token).stream("GET", f"/v1/jobs/{job_id}/events") as response:
+        lines = response.iter_lines()
+        assert next(lines) == "event: progress"
+        api.admin.delete(f"/v1/api-keys/{issued.key.id}").raise_for_status()
+        with api.database.begin() as connection:
+            jobs.finish(connection, [job_id], JobState.SUCCEEDED, stage="done")
+        rest = list(lines)
+    assert "event: error" in rest
+    assert not any('"succeeded"' in line for line in rest)

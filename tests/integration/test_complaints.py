@@ -75,3 +75,19 @@ def test_a_complaint_is_closed_once_with_a_note_and_on_record(desk: Desk) -> Non
         kinds = [event["kind"] for event in client.get("/v1/audit", params={"kind": "complaint"}).json()["items"]]
         assert kinds == ["complaint.closed", "complaint.made"]
     assert trace
+
+
+def test_a_note_is_not_shown_to_who_complained_and_may_not_read_the_sources_any_more(desk: Desk) -> None:
+    with desk.corpus.platform.database.begin() as connection:
+        for name, column in (("hr", "is_auditor"), ("employee", "is_admin")):
+            values = {"id": desk.people[name].user_id}
+            connection.execute(sa.text(f"UPDATE users SET {column} = TRUE WHERE id = :id"), values)
+    desk.corpus.join(desk.people["employee"], "hr")
+    _, complaint = _complain(desk, "hr", "P5 级工程师的月薪范围是多少？")
+    desk.corpus.leave(desk.people["hr"], "hr")
+    with desk.client("employee") as closer, desk.client("hr") as complainer:
+        closer.patch(f"/v1/complaints/{complaint}", json={"note": "18,000 stands there"}).raise_for_status()
+        (seen,) = closer.get("/v1/complaints").json()["items"]
+        assert seen["note"] == "18,000 stands there"
+        (own,) = complainer.get("/v1/complaints").json()["items"]
+        assert (own["comment"], own["note"]) == ("P5 是 30,000", None)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kbcore.domain.principal import MemberSource
-from kbcore.metadata import groups, users
+from kbcore.metadata import directory, groups, users
 from kbcore.metadata.database import Database
 from services.auth.api_keys import issue_key
 from tests.integration.signing_in import Office, open_office
@@ -242,3 +242,41 @@ def test_an_administrator_links_a_user_over_http(office: Office) -> None:
     office.client.post("/v1/groups", json={"name": "hr", "external_id": "g-1"}).raise_for_status()
     assert office.me(groups=["g-1"]).json()["id"] == known["id"]
     assert office.groups_of(groups=["g-1"]) == ["hr"]
+
+
+def test_a_wrong_link_is_cut_with_the_id_that_made_it(office: Office) -> None:
+    known = office.user("li.na", external_id="s-thief")
+    assert office.me(sub="s-thief", preferred_username="thief").json()["id"] == known
+    with office.platform.database.begin() as connection:
+        users.update_user(connection, known, {"external_id": "s-li"})
+    assert office.me(sub="s-thief", preferred_username="thief").json()["id"] != known
+    assert office.me(sub="s-li", preferred_username="li.na").json()["id"] == known
+    with office.platform.database.begin() as connection:
+        users.update_user(connection, known, {"external_id": None})
+    assert office.me(sub="s-li", preferred_username="li.na").status_code == 401
+    with office.platform.database.begin() as connection:
+        users.update_user(connection, known, {"external_id": "s-li"})
+        users.update_user(connection, known, {"external_id": "s-li", "display_name": "Li"})
+    assert office.me(sub="s-li", preferred_username="li.na").json()["id"] == known
+
+
+def test_another_subject_of_the_same_person_brings_back_no_group(open_with: Callable[..., Office]) -> None:
+    office = open_with(ZHIKU_OIDC__EXTERNAL_ID_CLAIM="oid")
+    known = office.user("wang.fang", external_id="object-1")
+    assert office.groups_of(sub="app-1", oid="object-1", groups=["hr"], iat=NOW - 50) == ["hr"]
+    assert office.groups_of(sub="app-1", oid="object-1", groups=[], iat=NOW - 30) == []
+    assert office.groups_of(sub="app-2", oid="object-1", groups=["hr"], iat=NOW - 40) == []
+    assert office.me(sub="app-2", oid="object-1").json()["id"] == known
+    assert office.groups_of(sub="app-2", oid="object-1", groups=["it"], iat=NOW - 20) == ["it"]
+
+
+def test_whom_a_directory_has_removed_stays_out_by_every_subject(
+    open_with: Callable[..., Office],
+) -> None:
+    office = open_with(ZHIKU_OIDC__EXTERNAL_ID_CLAIM="oid")
+    known = office.user("wang.fang", external_id="object-1")
+    with office.platform.database.begin() as connection:
+        directory.depart(connection, users.get_user(connection, known), office.issuer.url)
+    assert office.me(sub="app-1", oid="object-1", groups=["hr"]).status_code == 401
+    again = office.user("wang.fang", external_id="object-1")
+    assert office.me(sub="app-1", oid="object-1").json()["id"] == again

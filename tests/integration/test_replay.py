@@ -8,10 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from kbcore.domain.document import Classification
+from kbcore.domain.principal import UserKind
 from kbcore.metadata import users
 from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.tables import audit_events
 from services.auth.api_keys import issue_key
+from services.auth.authenticate import ON_BEHALF_OF
 from tests.integration.asking import HANDBOOK, Desk
 
 QUESTION = "年假可以结转吗？"
@@ -193,3 +195,47 @@ def test_an_asker_who_cannot_ask_any_more(desk: Desk, auditor: httpx.Client, emp
     again = replay(auditor, trace_id)
     assert (again["identical"], again["today"], again["today_why_not"]) == (True, None, "asker_inactive")
     assert again["prompt"], "the auditor may read every document of it"
+
+
+def test_earlier_questions_in_a_follow_up_are_the_askers_only(desk: Desk, auditor: httpx.Client) -> None:
+    platform, secret = desk.corpus.platform, "薪酬信息可以外传吗？"
+    asked_always = platform.settings.answer.model_copy(update={"min_score_zh": 0.0})
+    platform.settings = platform.settings.model_copy(update={"answer": asked_always})
+    desk.chat.answer = GOOD
+    with desk.client("hr") as hr:
+        first = ask(hr, secret)
+        second = ask(hr, "那年假结转呢？", conversation_id=first["conversation_id"], model="say", spaces=["public"])
+        own = hr.get(f"/v1/traces/{second['trace_id']}").raise_for_status().json()
+        assert secret in own["request"]["standalone"]
+        assert secret in str(replay(hr, second["trace_id"])["prompt"])
+    assert auditor.get(f"/v1/traces/{first['trace_id']}").json()["question"] is None
+    seen = auditor.get(f"/v1/traces/{second['trace_id']}").raise_for_status()
+    assert seen.json()["question"] == "那年假结转呢？"
+    assert seen.json()["request"]["standalone"] is None
+    assert secret not in seen.text
+    again = replay(auditor, second["trace_id"])
+    assert (again["identical"], again["prompt"]) == (True, None)
+    assert secret not in str(again)
+
+
+def test_who_acts_for_an_administrator_learns_no_more_by_a_replay(desk: Desk) -> None:
+    boss = desk.corpus.person("boss", "hr", is_admin=True)
+    with desk.corpus.platform.database.begin() as connection:
+        app = users.create_user(
+            connection,
+            name="app",
+            display_name="app",
+            email=None,
+            clearance=Classification.PUBLIC,
+            is_admin=False,
+            kind=UserKind.SERVICE,
+        )
+        desk.keys["app"] = issue_key(connection, user_id=app.id, name="test", acts_for=True).token
+    with desk.client("app") as client:
+        client.headers[ON_BEHALF_OF] = boss.user_id
+        body = {"query": PAY, "spaces": ["hr"]}
+        trace_id = client.post("/v1/search", json=body).raise_for_status().json()["trace_id"]
+        desk.corpus.leave(boss, "hr")
+        assert client.post("/v1/search", json=body).status_code == 404
+        again = replay(client, trace_id)
+    assert (again["today"], again["today_why_not"]) == (None, "space_not_found")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ingestion.watch import watch
 from kbcore.audit.events import AuditEvent
 from kbcore.domain.document import Classification
-from kbcore.metadata import users
+from kbcore.metadata import api_keys, users
 from kbcore.metadata.stock import measure
 from kbcore.metadata.tables import audit_events, known_places
 from kbcore.metadata.tables import users as user_rows
@@ -217,3 +217,27 @@ def test_somebody_who_is_gone_is_no_obstacle(desk: Desk) -> None:
         users.delete_user(connection, desk.people["employee"].user_id)
     assert look(desk) == [("harvesting", desk.people["employee"].user_id)]
     assert recorded(desk, "throttle.set") == []
+
+
+def test_an_old_key_that_somebody_found_shuts_nobody_out(desk: Desk) -> None:
+    limit(desk, refusals=5, rules="refusals", throttle_minutes=15)
+    employee = desk.people["employee"].user_id
+    with desk.corpus.platform.database.begin() as connection:
+        old = issue_key(connection, user_id=employee, name="old")
+        api_keys.revoke_key(connection, old.key.id)
+    with httpx.Client(base_url=desk.url, headers={"Authorization": f"Bearer {old.token}"}) as finder:
+        assert {finder.get("/v1/users/me").status_code for _ in range(9)} == {401}
+    with desk.client() as client:
+        assert client.get("/v1/documents/unknown").status_code == 404
+    assert look(desk) == [("refusals", employee)]
+    assert throttled_until(desk, employee) is None
+
+
+def test_refusals_of_others_do_not_add_to_ones_own(desk: Desk) -> None:
+    limit(desk, refusals=5, rules="refusals", throttle_minutes=15)
+    employee = desk.people["employee"].user_id
+    tried = AuditEvent("login.refused", address="198.51.100.7", detail={"user": employee})
+    own = AuditEvent("request.refused", actor=employee, detail={"status": 404, "count": 1})
+    desk.corpus.platform.audit.record([*[tried] * 5, own])
+    assert look(desk) == [("refusals", employee)]
+    assert throttled_until(desk, employee) is None

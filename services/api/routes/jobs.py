@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -18,14 +17,15 @@ from kbcore.domain.job import Job, JobState
 from kbcore.domain.principal import Caller
 from kbcore.errors import NotFound, ZhikuError
 from kbcore.metadata import jobs
-from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.visible_jobs import list_visible
 from services.api.dependencies import CallerDep, PlatformDep, SeenDep
 from services.api.paging import PageDep
+from services.api.rights import require, right_of
 from services.api.schemas.jobs import JobShown
 from services.api.schemas.page import Page
 from services.api.schemas.problem import problems
 from services.api.writes import Done, WriteDep
+from services.auth.authenticate import present_caller
 from services.library.job_control import cancel_job, controllable_job, retry_job, visible_job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -42,7 +42,7 @@ def list_all(
     seen: SeenDep,
     state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
 ) -> Page[JobShown]:
-    """Newest first: your own and those of what you may change, without those of documents that you may not read now.
+    """Newest first: those of documents that you may read, your own and those of what you may change; of purges.
 
     Administrators see all, but no error's words about a document that they may not read.
     """
@@ -127,10 +127,10 @@ def _read(platform: Platform, caller: Caller, job_id: str) -> JobShown:
 
 
 def _read_again(platform: Platform, caller: Caller, job_id: str) -> JobShown:
-    """As the caller is now: it may have lost its rights since the stream began."""
+    """As the caller is now: it may have lost its rights, or its key, since the stream began."""
     with platform.database.begin() as connection:
-        present = resolve_caller(connection, caller.user_id)
+        present = present_caller(connection, caller)
         if present is None:
             raise NotFound("job")
-        present = replace(present, is_admin=present.is_admin and caller.is_admin)  # not by acting for an administrator
+        require(right_of("GET", "/v1/jobs/{job_id}/events"), present)
         return JobShown.of(visible_job(connection, present, job_id))

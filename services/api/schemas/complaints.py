@@ -41,7 +41,7 @@ class ComplaintOut(BaseModel):
             words_withheld=not words,
             closed_at=complaint.closed_at,
             closed_by=complaint.closed_by,
-            note=complaint.closing_note if words else None,
+            note=complaint.closing_note if shown.note_shown else None,
         )
 
 

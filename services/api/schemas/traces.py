@@ -125,7 +125,10 @@ class TraceOut(BaseModel):
     created_at: datetime | None
     question: str | None
     question_withheld: bool
-    request: dict[str, Any] | None = Field(description="The rest of what was asked for; withheld with the question.")
+    request: dict[str, Any] | None = Field(
+        description="The rest of what was asked for; withheld with the question. `standalone`, the question as it was "
+        "searched, is null for others than its asker if it repeats earlier questions."
+    )
     epoch: int
     index: int | None = Field(description="The index generation.")
     embedding: str | None
@@ -154,7 +157,7 @@ class TraceOut(BaseModel):
             created_at=trace.created_at,
             question=trace.question if shown.question_shown else None,
             question_withheld=not shown.question_shown,
-            request=dict(trace.asked) if shown.question_shown else None,
+            request=None if shown.request is None else dict(shown.request),
             epoch=trace.epoch,
             index=trace.generation_id,
             embedding=trace.embedding,
