@@ -47,6 +47,7 @@ def serve() -> None:
     given.use_jinja = True
     given.offline = True
     given.ui = False
+    given.verbosity = 2  # warnings: nothing about questions in the log
     threads = settings.local_model.working_threads
     given.cpuparams.n_threads = given.cpuparams_batch.n_threads = threads
     server = xllamacpp.Server(given)

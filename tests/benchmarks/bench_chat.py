@@ -3,9 +3,10 @@
     python -m tests.benchmarks.bench_chat [FOLDER [chats [rounds]]]
 
 With a data folder to which `zhiku models add local-qwen` has added the model, that model answers; without one (or `-`)
-the suite's chat server does, which thinks for half a second and then writes 7 characters every 50 ms. Each round asks
-all chats at once through `/v1/chat/completions`, then sends the same prompts to the model server itself. Zhiku shows
-nothing before a whole statement is written and verified, so the server's first whole sentence is timed, too.
+the suite's chat server does, which thinks for half a second and then writes 7 characters every 50 ms; it is asked as a
+strong model is, with whole passages and no quotes below. Each round asks all chats at once through
+`/v1/chat/completions`, then sends the same prompts to the model server itself. Zhiku shows nothing before a whole
+statement is written and verified, so the server's first whole sentence is timed, too.
 """
 
 import json
@@ -55,10 +56,8 @@ def main(folder: str = "-", chats: int = 16, rounds: int = 3) -> None:
         settings = stack.enter_context(served(folder, stack))
         adopt(platform, settings)
         prompts = [prompt(platform, desk.people["employee"], question) for question in QUESTIONS]
-        ours = [
-            {"model": settings.local_model.name, "stream": True, "messages": [user(question)]} for question in QUESTIONS
-        ]
-        model = settings.local_model
+        (model,) = settings.llm.models
+        ours = [{"model": model.name, "stream": True, "messages": [user(question)]} for question in QUESTIONS]
         theirs = [{"model": model.name, "stream": True, "temperature": 0, "max_tokens": 200,
                    "messages": messages} for messages in prompts]  # fmt: skip
         key = model.api_key.get_secret_value()
@@ -82,7 +81,11 @@ def served(folder: str, stack: ExitStack) -> Any:
         return local_model(Path(folder), scratch, ZHIKU_LOCAL_MODEL__TIMEOUT_S=str(PATIENCE_S))
     chat = stack.enter_context(chat_server())
     chat.answer, chat.thinks_s = SAID, 0.5
-    return _Plain(load_settings({"ZHIKU_LOCAL_MODEL__BASE_URL": chat.base_url, "ZHIKU_LOCAL_MODEL__NAME": "slow"}))
+    entry = {
+        **{"name": "slow", "provider": "openai", "model": "slow", "base_url": chat.base_url, "api_key": "any"},
+        **{"max_classification": "restricted", "context_tokens": 8192, "timeout_s": PATIENCE_S},
+    }
+    return _Plain(load_settings({"ZHIKU_LLM__MODELS": json.dumps([entry])}))
 
 
 class _Plain:

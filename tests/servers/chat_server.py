@@ -33,7 +33,7 @@ class ChatServer:
 @contextmanager
 def chat_server() -> Iterator[ChatServer]:
     """A server on a free loopback port, gone when the block ends."""
-    http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    http = _Server(("127.0.0.1", 0), _Handler)
     http.daemon_threads = True
     state = ChatServer(f"http://127.0.0.1:{http.server_address[1]}/v1")
     http.state = state  # type: ignore[attr-defined]
@@ -45,6 +45,10 @@ def chat_server() -> Iterator[ChatServer]:
         http.shutdown()
         http.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64  # many may come at once
 
 
 class _Handler(BaseHTTPRequestHandler):
