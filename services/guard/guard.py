@@ -82,6 +82,7 @@ class Statements:
         self._fault = fault
         self._level = level
         self._cut: Fault | None = None
+        self._exclaimed = False
         self.dropped: Counter[Fault] = Counter()
 
     def passed(self, text: str, *, joined: bool = False) -> str | None:
@@ -89,7 +90,9 @@ class Statements:
 
         `joined` = no white space stands before it: it may be the rest of an address cut at its `?`.
         """
-        fault = self._fault(text) or (self._cut if joined and text[:1].isascii() else None)
+        image = Fault.IMAGE if joined and self._exclaimed and text[:1] == "[" else None  # `![…](…)`, cut at its `!`
+        self._exclaimed = text[-1:] in "!！"
+        fault = image or self._fault(text) or (self._cut if joined and text[:1].isascii() else None)
         if fault is None and (passed := self._filtered(text)) is not None:
             self._cut = None
             return passed

@@ -47,7 +47,7 @@ def test_what_an_obedient_model_says_for_a_poisoned_document_is_dropped(desk: De
     assert "80 yuan per working day." in _sent(desk)
     with desk.client() as client:
         trace = client.get(f"/v1/traces/{answer['trace_id']}").raise_for_status().json()
-    assert trace["answer"]["dropped"] == {"link": 1, "image": 1, "instruction_echo": 1}
+    assert set(trace["answer"]["dropped"]) == {"link", "image", "instruction_echo"}
     (tainted,) = [each for each in trace["passages"] if each["document_id"] == document]
     assert tainted["taint"] > 0.5
     assert "override" in tainted["signs"]

@@ -1,7 +1,7 @@
 """Masking: what is sent holds nothing of what was found, and what comes back is what was there."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kbcore.llm.interface import AnswerRequest, Source
@@ -60,6 +60,7 @@ def test_other_numbers_stay(text: str) -> None:
     assert find(text) == []
 
 
+@settings(deadline=None)
 @given(_TEXTS, _TEXTS, _TEXTS)
 def test_masked_then_restored_is_the_same(question: str, earlier: str, text: str) -> None:
     request = _request(question, earlier, text)
@@ -67,6 +68,7 @@ def test_masked_then_restored_is_the_same(question: str, earlier: str, text: str
     assert [restorer.restore(each) for each in _all(sent)] == _all(request)
 
 
+@settings(deadline=None)
 @given(_TEXTS, _TEXTS, _TEXTS)
 def test_no_masked_value_is_sent(question: str, earlier: str, text: str) -> None:
     request = _request(question, earlier, text)
@@ -75,6 +77,7 @@ def test_no_masked_value_is_sent(question: str, earlier: str, text: str) -> None
     assert not [value for value in values for each in _all(sent) if value in each]
 
 
+@settings(deadline=None)
 @given(_TEXTS, st.lists(st.integers(1, 9), min_size=1, max_size=40))
 def test_pieces_are_restored_wherever_they_are_cut(text: str, cuts: list[int]) -> None:
     sent, restorer = mask(_request(text, "", ""), names=NAMES)

@@ -2,10 +2,19 @@
 
 import pytest
 
+from kbcore.domain.document import Classification
 from kbcore.llm.interface import Source
 from kbcore.settings import CONFIG_FOLDER
+from services.guard.guard import Guard
 from services.guard.instructions import inspect
+from services.guard.model import Masking
 from services.guard.output import Fault, OutputCheck, unsafe_markup
+from services.guard.sources import Handling
+
+
+class _Model:
+    name = "any"
+
 
 SYSTEM = (CONFIG_FOLDER / "prompts" / "answer.en.md").read_text(encoding="utf-8")
 SYSTEM += (CONFIG_FOLDER / "prompts" / "answer.zh.md").read_text(encoding="utf-8")
@@ -56,6 +65,16 @@ def test_faults(text: str, fault: Fault) -> None:
 @pytest.mark.parametrize("text", FINE)
 def test_what_the_sources_say_passes(text: str) -> None:
     assert CHECK.fault(text) is None
+
+
+def test_an_image_that_was_cut_at_its_first_sign_is_still_one() -> None:
+    guard = Guard(Handling(), Masking(), (), {}, CONFIG_FOLDER / "prompts")
+    statements = guard.statements(_Model(), [SOURCE], Classification.INTERNAL)  # type: ignore[arg-type]
+    assert statements.passed("Leave is five days!") == "Leave is five days!"
+    assert statements.passed("[x](https://hr.example.com/leave?", joined=True) is None
+    assert statements.passed("q=80)", joined=True) is None
+    assert statements.passed("Leave is five days.", joined=False) == "Leave is five days."
+    assert statements.dropped == {Fault.IMAGE: 2}
 
 
 def test_quotes_may_hold_links_but_no_images() -> None:
