@@ -67,16 +67,23 @@ def _by_key(platform: Platform, watch: Watch, sent: Sent, token: str) -> Caller:
     key_id = key_id_of(token)
     if key_id is None:
         raise _refused(watch, sent, "unknown")
-    with platform.database.begin() as connection:
-        presented = find_presented(connection, key_id, _person(sent))
-        reason = _why_not(platform, presented, matches(token, presented.secret_hash if presented else NO_HASH))
-        if presented is not None and reason is None:
-            caller = admitted(presented.caller, sent, throttled_s=presented.throttled_s)
-            if presented.use_is_news:
-                note_use(connection, key_id)
-            if watch.is_first_use(key_id, sent.address) or presented.use_is_news:
-                platform.audit.append(connection, AuditEvent.by(caller, "key.used"))
-            return caller
+    first_use = False
+    try:
+        with platform.database.begin() as connection:
+            presented = find_presented(connection, key_id, _person(sent))
+            reason = _why_not(platform, presented, matches(token, presented.secret_hash if presented else NO_HASH))
+            if presented is not None and reason is None:
+                caller = admitted(presented.caller, sent, throttled_s=presented.throttled_s)
+                if presented.use_is_news:
+                    note_use(connection, key_id)
+                first_use = watch.is_first_use(key_id, sent.address)
+                if first_use or presented.use_is_news:
+                    platform.audit.append(connection, AuditEvent.by(caller, "key.used"))
+                return caller
+    except Exception:
+        if first_use:
+            watch.forget_use(key_id, sent.address)
+        raise
     raise _refused(watch, sent, reason or "unknown", presented, key_id)
 
 
