@@ -23,11 +23,17 @@ class GroupCommit(Generic[Item]):
     """Hands items to `commit`, many callers' at once, and returns to each of them when its own are committed.
 
     There is no thread behind it: a caller that finds nobody committing leads. It takes everything that waits, commits
-    it, and appoints one of those that came meanwhile. An error of `commit` is raised to every caller of that batch.
+    it, and appoints one of those that came meanwhile. If `commit` refuses a batch, each caller's items are committed by
+    themselves, and only those that cannot be get the error: one that SQL does not take must not spoil the others'.
+    `fatal` are errors that say nothing about the items (SQL is gone): everybody of the batch gets them.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Item]], None]) -> None:
+    def __init__(
+        self, commit: Callable[[Sequence[Item]], None], *, fatal: tuple[type[BaseException], ...] = ()
+    ) -> None:
+        """After an error that is not `fatal` nothing of what `commit` was given may be committed."""
         self._commit = commit
+        self._fatal = fatal
         self._lock = threading.Lock()
         self._waiting: list[_Ticket[Item]] = []
         self._led = False
@@ -54,18 +60,23 @@ class GroupCommit(Generic[Item]):
         """Commit all that waits, this caller's items among it."""
         with self._lock:
             batch, self._waiting = self._waiting, []
-        error: BaseException | None = None
-        try:
-            self._commit([item for ticket in batch for item in ticket.items])
-        except BaseException as caught:  # noqa: BLE001 (raised again, by every caller of the batch)
-            error = caught
+        error = self._try(batch)
+        alone = len(batch) > 1 and isinstance(error, Exception) and not isinstance(error, self._fatal)
+        for ticket in batch:
+            ticket.error = self._try([ticket]) if alone else error
         with self._lock:
             for ticket in batch:
-                ticket.error = error
                 ticket.finished = True
             self._appoint()
         for ticket in batch:
             ticket.woken.set()
+
+    def _try(self, batch: Sequence[_Ticket[Item]]) -> BaseException | None:
+        try:
+            self._commit([item for ticket in batch for item in ticket.items])
+        except BaseException as caught:  # noqa: BLE001 (raised again, by every caller that it concerns)
+            return caught
+        return None
 
     def _appoint(self) -> None:
         """Let the one that has waited longest lead, if there is one."""

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kbcore.audit.heads import Head
@@ -26,9 +26,8 @@ class HeadFile:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._path.open("ab") as file:
                 # A line that a killed process left half written must not swallow this one.
-                file.write((b"" if self._ends_whole() else b"\n") + line.encode())
-                file.flush()
-                os.fsync(file.fileno())
+                whole = (b"" if self._ends_whole() else b"\n") + line.encode()
+                _append(file.fileno(), whole)
 
     def read(self) -> Iterator[Head | None]:
         """See `HeadStore.read`."""
@@ -63,10 +62,23 @@ class HeadFile:
             return file.read()
 
 
+def _append(file: int, line: bytes) -> None:
+    """All of the line, durable, or nothing: half of one, on a full disk, would look like a head that was forged."""
+    before = os.fstat(file).st_size
+    try:
+        while line:
+            line = line[os.write(file, line) :]
+        os.fsync(file)
+    except OSError:
+        with suppress(OSError):  # a file that may only be appended to keeps it
+            os.ftruncate(file, before)
+        raise
+
+
 def _parsed(line: bytes) -> Head | None:
     try:
         return Head.from_json(json.loads(line))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

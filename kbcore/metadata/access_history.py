@@ -31,21 +31,22 @@ _MEMBERSHIPS = sa.text("""
     )
     SELECT group_id, member FROM around
 """)
+# The last change is the one with the highest id: changes of a row wait for each other, but a clock may be set back.
 _ONE = sa.text("""
     SELECT row FROM access_changes WHERE relation = :relation AND key = :key AND at <= :at
-    ORDER BY at DESC, id DESC LIMIT 1
+    ORDER BY id DESC LIMIT 1
 """)
 _MEMBERSHIPS_THEN = sa.text("""
     SELECT row->>'group_id' AS group_id, row->>'member' AS member FROM (
         SELECT DISTINCT ON (key) row FROM access_changes WHERE relation = 'group_members' AND at <= :at
-        ORDER BY key, at DESC, id DESC
+        ORDER BY key, id DESC
     ) last WHERE row IS NOT NULL
 """)
 _ENTRIES_THEN = sa.text("""
     SELECT e.* FROM (
         SELECT DISTINCT ON (key) row FROM access_changes
         WHERE relation = 'policy_entries' AND split_part(key, E'\\n', 1) = CAST(:policy AS text) AND at <= :at
-        ORDER BY key, at DESC, id DESC
+        ORDER BY key, id DESC
     ) last
     CROSS JOIN LATERAL jsonb_to_record(row) AS e(
         principal text, role text, effective_from timestamptz, effective_to timestamptz)

@@ -75,6 +75,9 @@ class Check:
     def run(self, database: Database, heads: HeadStore | None) -> Verdict:
         """Walk, then compare with the head and with exported heads. Raises `Unavailable`."""
         with database.snapshot() as connection:
+            stray = audit_log.first_stray(connection)
+            if stray is not None:
+                self._note(stray, "changed")
             if self._starts_well(connection):
                 for row in _rows(connection, self._end.seq):
                     self._see(connection, row)

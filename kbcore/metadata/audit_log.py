@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from kbcore.audit.chain import ChainKey
 from kbcore.audit.events import AuditEvent
@@ -24,6 +26,12 @@ _APPEND = sa.text("""
         seq bigint, at timestamptz, kind text, actor text, acting text, key_id text, address text, trace_id text,
         documents text[], detail jsonb, mac_key text, mac text)
 """)
+# The patience is set in the same statement: rows are read, and so this is evaluated, before they are locked.
+_HOLD = sa.text("""
+    SELECT seq, mac, at FROM audit_head
+    WHERE CAST(:ms AS text) IS NULL OR set_config('lock_timeout', :ms, true) IS NOT NULL
+    FOR UPDATE
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +43,18 @@ class End:
     at: datetime
 
 
-def append(connection: Connection, key: ChainKey, events: Sequence[AuditEvent]) -> None:
+def append(
+    connection: Connection, key: ChainKey, events: Sequence[AuditEvent], *, patience_ms: int | None = None
+) -> None:
     """Chain these events to the log, in this order; they are there if and when the transaction commits.
 
     Holds the head until the transaction ends: call it last in a transaction, or others wait for the rest of it, and two
-    that hold something else meanwhile could wait for each other. Raises `AuditUnavailable` if the head is gone.
+    that hold something else meanwhile could wait for each other. Raises `AuditUnavailable` if the head is gone, or
+    not to be had within `patience_ms` (None = waits for ever); the transaction cannot go on then.
     """
     if not events:
         return
-    head = end(connection, hold=True)
+    head = _held(connection, patience_ms)
     at = max(head.at, datetime.now(UTC))  # a clock that was set back does not turn time round
     seq, mac, rows = head.seq, head.mac, []
     for event in events:
@@ -54,10 +65,23 @@ def append(connection: Connection, key: ChainKey, events: Sequence[AuditEvent]) 
     connection.execute(_APPEND, {"seq": seq, "mac": mac, "at": at, "rows": json.dumps(rows, ensure_ascii=False)})
 
 
-def end(connection: Connection, *, hold: bool = False) -> End:
-    """Where the log ends; with `hold` nobody else appends before the transaction ends."""
-    query = sa.select(audit_head.c.seq, audit_head.c.mac, audit_head.c.at)
-    row = connection.execute(query.with_for_update() if hold else query).one_or_none()
+def end(connection: Connection) -> End:
+    """Where the log ends. Raises `AuditUnavailable` if the head is gone."""
+    return _end(connection.execute(sa.select(audit_head.c.seq, audit_head.c.mac, audit_head.c.at)).one_or_none())
+
+
+def _held(connection: Connection, patience_ms: int | None) -> End:
+    """The same; nobody else appends before the transaction ends."""
+    try:
+        row = connection.execute(_HOLD, {"ms": None if patience_ms is None else str(patience_ms)}).one_or_none()
+    except OperationalError as error:
+        if isinstance(error.orig, LockNotAvailable):
+            raise AuditUnavailable("The head of the audit log is held by somebody; nothing can be recorded.") from error
+        raise
+    return _end(row)
+
+
+def _end(row: Any) -> End:
     if row is None:
         raise AuditUnavailable("The head of the audit log is missing; nothing can be recorded.")
     return End(int(row.seq), bytes(row.mac), row.at.astimezone(UTC))
@@ -83,6 +107,13 @@ def mac_at(connection: Connection, seqs: Sequence[int]) -> dict[int, bytes]:
     """The stored MACs of these records; those that do not exist are left out."""
     query = sa.select(audit_events.c.seq, audit_events.c.mac).where(audit_events.c.seq.in_(seqs))
     return {int(row.seq): bytes(row.mac) for row in connection.execute(query)}
+
+
+def first_stray(connection: Connection) -> int | None:
+    """The lowest place before the first one at which somebody put a record; nothing is ever written there."""
+    stray = sa.select(sa.func.min(audit_events.c.seq)).where(audit_events.c.seq < 1)
+    place: int | None = connection.execute(stray).scalar_one()
+    return place
 
 
 def last_seq(connection: Connection) -> int:

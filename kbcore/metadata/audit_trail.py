@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from kbcore.audit.chain import ChainKey, ChainKeys
@@ -12,8 +11,6 @@ from kbcore.errors import AuditUnavailable, Unavailable
 from kbcore.metadata.audit_log import append
 from kbcore.metadata.database import Database
 
-_PATIENCE = sa.text("SELECT set_config('lock_timeout', :ms, true)")
-
 
 class AuditTrail:
     """Writes events to the chain. One for each process; safe to use from many threads."""
@@ -21,19 +18,22 @@ class AuditTrail:
     def __init__(
         self, database: Database, key: ChainKey, former: Sequence[ChainKey] = (), *, patience_s: float = 10.0
     ) -> None:
-        """`former` are keys that older records were made with; `record` waits `patience_s` for the head at most."""
-        self._patience_ms = str(round(patience_s * 1000))
+        """`former` are keys that older records were made with; the head is waited for `patience_s` at most.
+
+        Whoever holds it may have been stopped: better 503 for everybody than an API that hangs.
+        """
+        self._patience_ms = round(patience_s * 1000)
         self._database = database
         self.key = key
         self.keys = ChainKeys(key, former)
-        self._together = GroupCommit(self._commit)
+        self._together = GroupCommit(self._commit, fatal=(Unavailable,))
 
     def append(self, connection: Connection, *events: AuditEvent) -> None:
         """As part of a transaction, whose last act this must be: others wait for the head until it ends.
 
         Raises `AuditUnavailable` if nothing can be recorded.
         """
-        append(connection, self.key, events)
+        append(connection, self.key, events, patience_ms=self._patience_ms)
 
     def record(self, events: Sequence[AuditEvent]) -> None:
         """On their own; on return they are durable. Callers that come at the same time share one transaction.
@@ -49,6 +49,4 @@ class AuditTrail:
 
     def _commit(self, events: Sequence[AuditEvent]) -> None:
         with self._database.begin() as connection:
-            # Whoever holds the head may have been stopped: better 503 for everybody than an API that hangs.
-            connection.execute(_PATIENCE, {"ms": self._patience_ms})
-            append(connection, self.key, events)
+            self.append(connection, *events)

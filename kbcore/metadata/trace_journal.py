@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kbcore.audit.events import AuditEvent
 from kbcore.audit.group_commit import GroupCommit
 from kbcore.domain.trace import Trace, TracedAnswer
-from kbcore.errors import Unauthenticated
+from kbcore.errors import Unauthenticated, Unavailable
 from kbcore.metadata import traces
 from kbcore.metadata.audit_trail import AuditTrail
 from kbcore.metadata.database import Database
@@ -32,7 +32,7 @@ class TraceJournal:
     def __init__(self, database: Database, audit: AuditTrail) -> None:
         self._database = database
         self._audit = audit
-        self._together: GroupCommit[_Entry] = GroupCommit(self._commit)
+        self._together: GroupCommit[_Entry] = GroupCommit(self._commit, fatal=(Unavailable,))
 
     def begin(self, trace: Trace, *events: AuditEvent) -> None:
         """Keep a trace; on return it is durable.

@@ -69,17 +69,26 @@ def _by_key(platform: Platform, watch: Watch, sent: Sent, token: str) -> Caller:
     key_id = key_id_of(token)
     if key_id is None:
         raise _refused(watch, sent, "unknown")
-    with platform.database.begin() as connection:
+    with platform.database.statement() as connection:
         presented = find_presented(connection, key_id, _person(sent))
-        reason = _why_not(platform, presented, matches(token, presented.secret_hash if presented else NO_HASH))
-        if presented is not None and reason is None:
-            caller = admitted(presented.caller, sent, throttled_s=presented.throttled_s)
-            if presented.use_is_news:
+    reason = _why_not(platform, presented, matches(token, presented.secret_hash if presented else NO_HASH))
+    if presented is None or reason is not None:
+        raise _refused(watch, sent, reason or "unknown", presented, key_id)
+    caller = admitted(presented.caller, sent, throttled_s=presented.throttled_s)
+    if watch.is_first_use(key_id, sent.address) or presented.use_is_news:
+        _note_use(platform, watch, caller, key_id, is_news=presented.use_is_news)
+    return caller
+
+
+def _note_use(platform: Platform, watch: Watch, caller: Caller, key_id: str, *, is_news: bool) -> None:
+    try:
+        with platform.database.begin() as connection:
+            if is_news:
                 note_use(connection, key_id)
-            if watch.is_first_use(key_id, sent.address) or presented.use_is_news:
-                platform.audit.append(connection, AuditEvent.by(caller, "key.used"))
-            return caller
-    raise _refused(watch, sent, reason or "unknown", presented, key_id)
+            platform.audit.append(connection, AuditEvent.by(caller, "key.used"))
+    except Exception:
+        watch.forget_use(key_id, caller.address)
+        raise
 
 
 def admitted(caller: Caller | None, sent: Sent, *, throttled_s: int) -> Caller:

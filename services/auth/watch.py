@@ -37,6 +37,7 @@ class Watch:
         self._platform = platform
         self._lock = threading.Lock()
         self._minutes: dict[tuple[str, str | None], _Minute] = {}
+        self._owed: dict[tuple[str, str | None], int] = {}
         self._due = float("inf")
         self._uses: OrderedDict[tuple[str, str | None], float] = OrderedDict()
 
@@ -53,8 +54,7 @@ class Watch:
             minute.count += 1
             if minute.count <= PER_MINUTE:
                 events.append(event)
-        if events:
-            self._platform.audit.record(events)
+        self._record(events)
 
     def settle(self) -> None:
         """Write what was only counted in minutes that are over; nearly nothing to do if there are none."""
@@ -63,8 +63,7 @@ class Watch:
             return
         with self._lock:
             events = self._over(now)
-        if events:
-            self._platform.audit.record(events)
+        self._record(events)
 
     def is_first_use(self, key_id: str, address: str | None) -> bool:
         """True if this process has not seen the key used from this address within the last minute."""
@@ -79,22 +78,45 @@ class Watch:
                 self._uses.popitem(last=False)
         return True
 
+    def forget_use(self, key_id: str, address: str | None) -> None:
+        """Its record was not written after all: the next use is the first one."""
+        with self._lock:
+            self._uses.pop((key_id, address), None)
+
     def close(self) -> None:
         """Write what was counted so far, if SQL still answers."""
         with self._lock:
             events = self._over(float("inf"))
-        if events:
-            with suppress(ZhikuError):
-                self._platform.audit.record(events)
+        with suppress(ZhikuError):
+            self._record(events)
+
+    def _record(self, events: list[AuditEvent]) -> None:
+        """What was only counted stays owed if it can't be written now."""
+        if not events:
+            return
+        try:
+            self._platform.audit.record(events)
+        except BaseException:
+            with self._lock:
+                for event in events:
+                    if more := event.detail.get("more"):
+                        self._owe((event.kind, event.address), more)
+            raise
+
+    def _owe(self, place: tuple[str, str | None], more: int) -> None:
+        if place not in self._owed and len(self._owed) >= _MOST_ADDRESSES:
+            place = (place[0], None)
+        self._owed[place] = self._owed.get(place, 0) + more
+        self._due = 0.0
 
     def _over(self, now: float) -> list[AuditEvent]:
         """The records of the minutes that have ended, which are then forgotten."""
         ended = [place for place, minute in self._minutes.items() if minute.ends <= now]
-        events = []
         for kind, address in ended:
             more = self._minutes.pop((kind, address)).count - PER_MINUTE
             if more > 0:
-                shown = None if address == _OTHERS else address
-                events.append(AuditEvent(kind, address=shown, detail={"more": more}))
+                self._owe((kind, None if address == _OTHERS else address), more)
+        owed, self._owed = self._owed, {}
+        events = [AuditEvent(kind, address=address, detail={"more": more}) for (kind, address), more in owed.items()]
         self._due = min((minute.ends for minute in self._minutes.values()), default=float("inf"))
         return events

@@ -42,7 +42,7 @@ def create(
 def replace(connection: Connection, caller: Caller, user_id: str, body: Mapping[str, Any]) -> tuple[User, Events]:
     """PUT. What is not sent is as a new user would have it, but `active` and `externalId`, which stay: leaving them
     out must neither let somebody in again nor cut a person's link to the directory."""
-    user = directory.find_person(connection, user_id)
+    user = _held(connection, user_id)
     resource = folded(body)
     name = values.user_name(resource.get("username"))
     wanted: dict[str, object] = {
@@ -59,7 +59,7 @@ def replace(connection: Connection, caller: Caller, user_id: str, body: Mapping[
 
 def patch(connection: Connection, caller: Caller, user_id: str, body: Mapping[str, Any]) -> tuple[User, Events]:
     """PATCH. Attributes that are not kept here are passed over."""
-    user = directory.find_person(connection, user_id)
+    user = _held(connection, user_id)
     wanted: dict[str, object] = {}
     for each in assignments(body):
         wanted.update(_columns(each, user))
@@ -71,12 +71,18 @@ def remove(connection: Connection, caller: Caller, user_id: str, issuer: str) ->
 
     `issuer` is that of `[oidc]`, whose older tokens must not make the person anew. Raises `Conflict` (`last_admin`).
     """
-    user = directory.find_person(connection, user_id)
+    user = _held(connection, user_id)
     left = directory.depart(connection, user, issuer)
     return (
         AuditEvent.by(caller, "user.departed", user=user.id, source=MemberSource.SCIM.value),
         *(_membership_ended(caller, user.id, group_id) for group_id in left),
     )
+
+
+def _held(connection: Connection, user_id: str) -> User:
+    """The person as it is before this change: what somebody else is changing now comes first."""
+    users.hold_last_admin(connection)
+    return directory.find_person(connection, user_id)
 
 
 def _membership_ended(caller: Caller, user_id: str, group_id: str) -> AuditEvent:

@@ -1,5 +1,6 @@
 """Every store of heads keeps the promises of `kbcore.audit.heads.HeadStore`."""
 
+import resource
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -60,6 +61,22 @@ def test_heads_are_read_in_the_order_of_their_export(heads: HeadStore) -> None:
         assert heads.last() == each
     assert list(heads.read()) == written
     assert all(each is not None and each.is_genuine(ChainKeys(KEY)) for each in heads.read())
+
+
+def test_a_disk_that_is_full_leaves_no_half_line(tmp_path: Path) -> None:
+    store = HeadFile(tmp_path)
+    store.write(head(1))
+    size = (tmp_path / "heads.jsonl").stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 40, hard))
+    try:
+        with pytest.raises(Unavailable):
+            store.write(head(2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "heads.jsonl").stat().st_size == size
+    store.write(head(3))
+    assert list(store.read()) == [head(1), head(3)]
 
 
 def test_a_changed_head_is_not_genuine(heads: HeadStore) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from kbcore.domain.document import Classification
 from kbcore.errors import NotFound, Unprocessable
-from kbcore.metadata import access_preview, documents, groups, spaces, users
+from kbcore.metadata import access_history, access_preview, documents, groups, spaces, users
 from kbcore.metadata.access_history import guards_at
 from kbcore.metadata.database import Database
 from kbcore.metadata.documents import NewDocument
@@ -147,6 +147,24 @@ def test_before_the_record_and_before_the_document_nothing_is_said(database: Dat
         with pytest.raises(Unprocessable) as refused:
             guards_at(connection, world.people[0], world.documents[0], datetime(2001, 1, 1, tzinfo=UTC))
     assert refused.value.code == "before_history"
+
+
+def test_a_clock_that_was_set_back_does_not_bring_back_what_was_taken_away(database: Database) -> None:
+    with database.begin() as connection:
+        world = World(connection, 7)
+        person, document = world.people[0], world.documents[0]
+        users.update_user(connection, person, {"active": True})
+        # As if the clock had stood an hour later when that was written.
+        connection.execute(
+            sa.text("UPDATE access_changes SET at = at + interval '1 hour' WHERE relation = 'users' AND key = :key"),
+            {"key": person},
+        )
+    with database.begin() as connection:
+        users.update_user(connection, person, {"active": False})
+    with database.begin() as connection:
+        later = _moment(connection) + timedelta(hours=2)
+        row = access_history._past(connection, person, document, later)
+        assert row.guards.active is False
 
 
 def test_a_future_moment_is_judged_by_the_entries_that_count_then(database: Database) -> None:

@@ -1,7 +1,9 @@
 """Reading and verifying the audit log over HTTP and from the command line, and what changes of rights say there."""
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from services.cli.main import build
 from services.library.first_admin import local_key
 from tests.api_server import Api
 from tests.integration.auditing import tampering
+
+WAITING = sa.text("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)")
 
 
 def events(client: httpx.Client, **query: Any) -> list[dict[str, Any]]:
@@ -95,6 +99,22 @@ def test_people_groups_and_keys(api: Api) -> None:
     assert left["detail"] == {"group": group, "added": [], "removed": [f"user:{user}"]}
     assert (only(admin, "key.made")["detail"]["key"], only(admin, "key.revoked")["detail"]["key"]) == (key, key)
     assert "wang" not in json.dumps(events(admin))
+
+
+def test_a_change_that_waited_for_another_does_not_say_that_it_made_that_one(api: Api) -> None:
+    api.person("lina")
+    lina = api.admin.get("/v1/users/lina").json()["id"]
+    with ThreadPoolExecutor(1) as pool:
+        with api.database.begin() as connection:
+            users.update_user(connection, lina, {"is_auditor": True})
+            waiting = pool.submit(api.admin.patch, "/v1/users/lina", json={"clearance": "public"})
+            with api.database.begin() as other:
+                while not other.execute(WAITING).scalar_one():
+                    time.sleep(0.01)
+        waiting.result(30).raise_for_status()
+    told = events(api.admin, kind="user.changed")[0]["detail"]
+    assert (told["before"]["is_auditor"], told["after"]["is_auditor"]) == (True, True)
+    assert told["before"]["clearance"] != told["after"]["clearance"] == "public"
 
 
 def test_a_replay_is_told_from_the_first_time(api: Api) -> None:

@@ -15,7 +15,7 @@ from kbcore.audit.chain import FIRST, ChainKey
 from kbcore.audit.head_file import HeadFile
 from kbcore.audit.heads import Head
 from kbcore.metadata import audit_log
-from kbcore.metadata.audit_check import _content, _rows
+from kbcore.metadata.audit_check import Check, _content, _rows
 from kbcore.metadata.audit_export import export_head, trusted_end
 from kbcore.metadata.database import Database
 from tests.integration.auditing import KEY, check, fill, restore_head, rows, said, tampering, trail
@@ -104,6 +104,27 @@ def test_an_inserted_record_is_found(database: Database) -> None:
         connection.execute(sa.text(forged))
         restore_head(connection)
     assert said(check(database)) == (5, "reordered")  # the one that belongs there stands one further on
+
+
+@pytest.mark.parametrize("place", [0, -1, -(2**63)])
+@pytest.mark.parametrize("new_only", [False, True])
+def test_a_record_put_before_the_first_is_found(
+    database: Database, tmp_path: Path, place: int, *, new_only: bool
+) -> None:
+    heads = HeadFile(tmp_path)
+    fill(database, 3)
+    export_head(database, trail(database).keys, heads)
+    with database.begin() as connection:  # no trigger refuses it
+        connection.execute(
+            sa.text("""
+                INSERT INTO audit_events SELECT :place, at, kind, 'u9', acting, key_id, address, trace_id, documents,
+                    detail, mac_key, mac FROM audit_events WHERE seq = 1
+            """),
+            {"place": place},
+        )
+    keys = trail(database).keys
+    verdict = Check(keys, trusted_end(keys, heads) if new_only else None).run(database, None)
+    assert said(verdict) == (place, "changed")
 
 
 def test_a_record_added_at_the_end_without_the_key_is_found(database: Database) -> None:

@@ -163,6 +163,19 @@ def test_a_head_that_somebody_does_not_let_go_is_waited_for_only_so_long(databas
     assert kinds(database) == ["thing.first", "thing.after"]
 
 
+def test_neither_does_a_transaction_wait_for_ever_for_the_head(database: Database) -> None:
+    log = AuditTrail(database, KEY, patience_s=0.1)
+    with database.begin() as holder:
+        log.append(holder, event("thing.first"))
+        with pytest.raises(AuditUnavailable, match="held"), database.begin() as connection:
+            log.append(connection, event("thing.happened"))
+    with database.begin() as connection:
+        log.append(connection, event("thing.after"))
+    with database.begin() as connection:  # for that transaction only
+        assert connection.execute(sa.text("SHOW lock_timeout")).scalar_one() == "0"
+    assert kinds(database) == ["thing.first", "thing.after"]
+
+
 def test_a_log_whose_head_is_gone_takes_nothing(database: Database) -> None:
     log = trail(database)
     log.record([event("thing.happened")])

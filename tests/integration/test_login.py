@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 
 from kbcore.audit.events import AuditEvent
 from kbcore.domain.principal import KeyKind
+from kbcore.errors import AclUnavailable
 from kbcore.metadata import api_keys, users
 from kbcore.metadata.database import Database
 from kbcore.metadata.tables import audit_events
@@ -28,6 +29,10 @@ def lina(api: Api) -> httpx.Client:
     client = api.person("lina")
     api.admin.put("/v1/users/lina/password", json={"password": GOOD}).raise_for_status()
     return client
+
+
+def unavailable(*_: object) -> None:
+    raise AclUnavailable
 
 
 def log_in(api: Api, name: str = "lina", password: str = GOOD) -> httpx.Response:
@@ -275,6 +280,36 @@ def test_addresses_without_number_share_one_account(api: Api) -> None:
     assert recorded(api.database, "authentication.refused")[-1].detail == {"more": 40}
     watch.close()  # told once
     assert len(recorded(api.database, "authentication.refused")) == 200 + 10 + 1
+
+
+def test_what_was_counted_is_told_when_sql_is_back(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(api.platform)
+    for _ in range(25):
+        watch.refused(AuditEvent("authentication.refused", address="10.4.0.1"))
+    with monkeypatch.context() as without:
+        without.setattr(api.platform.audit._together, "_commit", unavailable)
+        watch._minutes["authentication.refused", "10.4.0.1"].ends = 0.0
+        watch._due = 0.0
+        with pytest.raises(AclUnavailable):
+            watch.settle()
+        with pytest.raises(AclUnavailable):
+            watch.settle()
+    watch.settle()
+    assert recorded(api.database, "authentication.refused")[-1].detail == {"more": 15}
+    watch.close()  # told once
+    assert len(recorded(api.database, "authentication.refused")) == 11
+
+
+def test_a_use_that_could_not_be_recorded_is_recorded_with_the_next_one(
+    strict: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = strict.person("wang")
+    headers = {"X-Forwarded-For": "10.2.0.9"}
+    with monkeypatch.context() as without:
+        without.setattr(strict.platform.audit, "append", unavailable)
+        assert client.get("/v1/users/me", headers=headers).status_code == 503
+    client.get("/v1/users/me", headers=headers).raise_for_status()
+    assert recorded(strict.database, "key.used")[-1].address == "10.2.0.9"
 
 
 def test_the_use_of_a_key_is_recorded_by_address_and_not_each_time(strict: Api) -> None:

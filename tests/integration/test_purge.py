@@ -336,7 +336,9 @@ def test_every_kept_generation_loses_the_rows(works: Works, document: str) -> No
         new = NewGeneration(live.embedding, live.dimension, live.chunking, {})
         other = generations.insert_building(connection, "t_other", new, through=4)
         for table in ("chunks", "version_chunks"):
-            columns = "id, document_id, text, embedded_hash, language, tokens, terms, valid_from, valid_to"
+            columns = (
+                "id, document_id, text, embedded_hash, language, tokens, terms, valid_from, valid_to, policy_id, level"
+            )
             if table == "version_chunks":
                 columns = 'document_id, version, ordinal, chunk_id, start, "end", heading, page, kind'
             connection.execute(

@@ -10,10 +10,12 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DataError
 
 from ingestion.publish import Publisher
 from ingestion.schedule import Housekeeper
 from ingestion.tasks import Workbench
+from kbcore.audit.events import AuditEvent
 from kbcore.domain.document import Classification
 from kbcore.domain.ids import first_id_at, new_id
 from kbcore.domain.principal import Caller
@@ -25,6 +27,7 @@ from services.auth.api_keys import issue_key
 from services.query.pipeline import search
 from services.query.record import recorded_search
 from services.query.request import SearchRequest
+from services.query.trace import trace_of_search
 from tests.integration.asking import Desk
 
 QUESTION = "年假可以结转吗？"
@@ -236,3 +239,24 @@ def test_requests_that_share_a_transaction_do_not_share_a_fate(desk: Desk) -> No
     written = events(desk, "search.retrieved")
     assert {each["actor"] for each in written} == {employee.user_id}
     assert {each["detail"]["trace"] for each in written} == {row["id"] for row in rows(desk)}
+
+
+def test_one_that_sql_does_not_take_spoils_nobody_elses(desk: Desk) -> None:
+    """What a model made of a question, say, may hold what SQL has no form for."""
+    platform, employee = desk.corpus.platform, desk.people["employee"]
+    request = SearchRequest("hotel", 3)
+    found = search(platform, employee, request)
+
+    def keep(number: int) -> bool:
+        trace = trace_of_search(employee, request, found)
+        odd = replace(trace, asked={**trace.asked, "standalone": "a\x00b"}) if number % 3 == 0 else trace
+        try:
+            platform.traces.begin(odd, AuditEvent("search.retrieved", actor=employee.user_id))
+        except DataError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(12) as pool:
+        kept = list(pool.map(keep, range(48)))
+    assert kept == [number % 3 != 0 for number in range(48)]
+    assert len(rows(desk)) == len(events(desk, "search.retrieved")) == 32

@@ -51,7 +51,7 @@ def test_those_who_wait_share_the_next_commit() -> None:
 
 def test_an_error_goes_to_the_batch_that_it_happened_to_and_the_next_one_goes_on() -> None:
     gate = Gate()
-    together = GroupCommit(gate.commit)
+    together = GroupCommit(gate.commit, fatal=(ValueError,))
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(together.submit, ["first"])
         assert gate.entered.acquire(timeout=PATIENCE_S)
@@ -71,6 +71,24 @@ def test_an_error_goes_to_the_batch_that_it_happened_to_and_the_next_one_goes_on
     gate.let_through.release()
     together.submit(["after"])
     assert gate.batches[-1] == ["after"]
+
+
+def test_one_whose_items_cannot_be_committed_spoils_nobody_elses() -> None:
+    done: list[str] = []
+
+    def commit(items: Sequence[str]) -> None:
+        if "bad" in items:
+            raise ValueError("bad")
+        done.extend(items)
+
+    together = GroupCommit(commit)
+    tickets = [_Ticket([word]) for word in ("first", "bad", "last")]
+    together._led, together._waiting = True, list(tickets)
+    together._lead()
+    assert done == ["first", "last"]
+    assert [str(each.error) for each in tickets] == ["None", "bad", "None"]
+    assert all(each.finished for each in tickets)
+    assert not together._led
 
 
 def test_nothing_is_lost_or_doubled_by_many_threads() -> None:

@@ -73,6 +73,7 @@ def change_user(user: str, body: UserChange, write: WriteDep) -> Response:
     """Acts at once: a lower clearance or `active: false` counts for the next request. Administrators only."""
 
     def work(connection: Connection) -> Done:
+        users.hold_last_admin(connection)  # else the record could call somebody else's change this one
         before = users.get_user(connection, user)
         after = users.update_user(connection, before.id, body.columns())
         return Done(UserShown.of(after), events=user_changed(write.caller, before, after))
@@ -85,6 +86,7 @@ def remove_user(user: str, write: WriteDep) -> Response:
     """With its keys, memberships, grants and conversations; its documents stay. Administrators only."""
 
     def work(connection: Connection) -> Done:
+        users.hold_last_admin(connection)  # else the record could call somebody else's change this one
         before = users.get_user(connection, user)
         users.delete_user(connection, before.id)
         return Done(status=204, events=user_changed(write.caller, before, None))
