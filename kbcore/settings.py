@@ -15,7 +15,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -28,6 +28,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from kbcore.audit.anomalies import Rule, Thresholds
@@ -344,6 +345,7 @@ class AnswerSettings(_Section):
     min_score_cross: float
     min_quote_zh: float
     min_quote_en: float
+    history_tokens: int = Field(ge=0)
     max_quotes: int = Field(ge=1)
 
 
@@ -386,14 +388,27 @@ class ModelSettings(_Section):
 
 
 class LlmSettings(_Section):
-    """Generation. `default` is `extractive` or the name of one of `models`, `fallbacks` are tried after it in order."""
+    """Generation. `default` is `extractive` or the name of one of `models`, `fallbacks` are tried after it in order.
+
+    `rewrite` names one of them, too, or is empty.
+    """
 
     default: str
     fallbacks: Words
     question_classification: Level
     breaker_failures: int = Field(ge=1)
     breaker_rest_s: float = Field(gt=0)
+    rewrite: str
     models: tuple[ModelSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _rewriter_is_there(self) -> Self:
+        entry = next((model for model in self.models if model.name == self.rewrite), None)
+        if self.rewrite and entry is None:
+            raise ValueError(f"rewrite names {self.rewrite!r}, which is no entry of llm.models")
+        if entry is not None and entry.mask_personal_data:
+            raise ValueError("rewrite names a model with mask_personal_data, and questions would be sent as they are")
+        return self
 
 
 class McpSettings(_Section):

@@ -64,6 +64,11 @@ def terms(text: str, analyzer: str = DEFAULT_ANALYZER) -> list[str]:
     return [term[:MAX_TERM_CHARS] for term in _terms(_normalised(text), pairs=pairs)]
 
 
+def words(text: str) -> list[str]:
+    """What a dictionary cuts a text into, in order; joined together they are the text."""
+    return list(_segmenter().cut(text, True))
+
+
 def _normalised(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold().replace("\0", " ")  # OpenCC reads up to a NUL
     if _HAS_HAN.search(folded):

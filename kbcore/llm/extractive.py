@@ -97,7 +97,7 @@ class ExtractiveModel:
         return sorted(ranked, key=lambda each: -each.score)
 
     def _choose(self, request: AnswerRequest) -> list[Quote]:
-        ranked = self.rank(request.question, request.sources)
+        ranked = self.rank(request.searched or request.question, request.sources)
         if not ranked or self._too_weak(ranked[0], request.language):
             return []
         chosen: list[Quote] = []

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from kbcore.domain.document import Classification
 
@@ -23,7 +23,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRequest:
-    """Everything a model gets. `language` (`zh`, `en`) is the question's; `history` are (question, answer) pairs."""
+    """Everything a model gets. `language` (`zh`, `en`) is the question's; `history` are (question, answer) pairs.
+
+    `searched` is the question as it was searched, with what else its words are called: to compare sentences with. No
+    prompt has it.
+    """
 
     question: str
     language: str
@@ -32,6 +36,7 @@ class AnswerRequest:
     temperature: float = 0.0
     max_tokens: int | None = None
     stop: Sequence[str] = ()
+    searched: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,14 @@ class Weakness:
 
     experimental: bool = False
     quotes_below: bool = False
+
+
+@runtime_checkable
+class Chatting(Protocol):
+    """A model that can be told anything, not only be asked for answers."""
+
+    def say(self, messages: Sequence[Message], *, max_tokens: int) -> str:
+        """All that the model says to these messages, at temperature 0. Raises `Unavailable`."""
 
 
 NO_ANSWER = "NO_ANSWER"

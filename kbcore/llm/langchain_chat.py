@@ -1,6 +1,6 @@
 """Any chat service, through LangChain's chat models: OpenAI and what speaks like it, Azure, Anthropic, Google."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kbcore.domain.document import Classification
 from kbcore.errors import Unavailable
 from kbcore.llm.breaker import Breaker
-from kbcore.llm.interface import AnswerPart, AnswerRequest, Prompt, Usage
+from kbcore.llm.interface import AnswerPart, AnswerRequest, Message, Prompt, Usage
 from kbcore.llm.prompt import answer_tokens, render
 from kbcore.llm.providers import ChatService, asked_with, chat_model, errors_of
 
@@ -80,6 +80,16 @@ class LangChainModel:
             raise Unavailable(f"the model {self._name} stopped in the middle of its answer", code="model_unavailable")
         self._breaker.succeeded()
         yield AnswerPart(usage=usage, finish_reason=finish)
+
+    def say(self, messages: Sequence[Message], *, max_tokens: int) -> str:
+        """All that the model says, cut where it has said `max_tokens`."""
+        if not self._breaker.lets_through():
+            raise Unavailable(f"the model {self._name} has failed and is given a rest", code="model_unavailable")
+        chat = self._chat.bind(temperature=0.0, max_tokens=max_tokens)
+        prompt = [(message.role, message.content) for message in messages]
+        said = "".join(str(chunk.text) for chunk in self._guarded(chat.stream(prompt)))
+        self._breaker.succeeded()
+        return said
 
     def ping(self) -> None:
         """Return unless it has failed and is given a rest: asking costs money, so nobody is asked just for this."""

@@ -102,6 +102,10 @@ RIGHTS: Mapping[str, Right] = {
     "GET /v1/snapshots": _READ,
     "GET /v1/snapshots/{name}": _READ,
     "DELETE /v1/snapshots/{name}": _WRITE,
+    "POST /v1/glossary": _WRITE,
+    "GET /v1/glossary": _READ,
+    "PATCH /v1/glossary/{entry_id}": _WRITE,
+    "DELETE /v1/glossary/{entry_id}": _WRITE,
     # Long work
     "GET /v1/jobs": _READ,
     "GET /v1/jobs/{job_id}": _READ,

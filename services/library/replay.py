@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
 from kbcore.domain.trace import Prompted, Trace
-from kbcore.language.script import detect_language
+from kbcore.language.frame import question_language
 from kbcore.llm.interface import AnswerModel, AnswerRequest, Message, Prompt, Source
 from kbcore.metadata import conversations
 from kbcore.metadata.conversations import KeptTurn
@@ -137,7 +137,7 @@ def _render(model: AnswerModel, kept: _Kept, prompted: Prompted, history: tuple[
         model.prompt(
             AnswerRequest(
                 question=question,
-                language=detect_language(question),
+                language=question_language(question),
                 sources=_sources(kept, prompted, own_titles=own_titles),
                 history=history,
                 max_tokens=kept.trace.asked.get("max_tokens"),

@@ -10,7 +10,7 @@ from kbcore.domain.document import Classification
 from kbcore.domain.principal import Caller
 from kbcore.domain.trace import Trace
 from kbcore.errors import RequestError
-from kbcore.language.script import detect_language
+from kbcore.language.frame import question_language
 from kbcore.llm.interface import AnswerRequest
 from kbcore.llm.routing import choose
 from kbcore.metadata.access import resolve_caller
@@ -98,7 +98,7 @@ def _model(platform: Platform, trace: Trace, question: str, level: Classificatio
         route = choose(platform.answer_models, trace.asked.get("model"), platform.model_order, level)
     except RequestError:
         return None, None
-    prompt = route.model.prompt(AnswerRequest(question, detect_language(question), ()))
+    prompt = route.model.prompt(AnswerRequest(question, question_language(question), ()))
     return route.model.name, prompt.template_hash
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kbcore.language.frame import question_language
 from kbcore.language.identifiers import identifiers
 from kbcore.language.script import detect_language
 from kbcore.settings import AnswerSettings
@@ -66,7 +67,7 @@ def _best(*scores: float | None) -> float:
 
 def abstention(question: str, reason: str, ranked: Sequence[Ranked]) -> tuple[str, tuple[str, ...]]:
     """The sentence to show, in the question's language, and the ids of the documents that it names."""
-    language = detect_language(question)
+    language = question_language(question)
     titles = {item.passage.document_id: item.passage.title for item in reversed(ranked[:_NAMED])}
     closest = dict(reversed(titles.items()))
     text = _TEXT[language][reason]

@@ -47,5 +47,8 @@ def dense_scores(passages: list[Passage], query: QueryVectors) -> dict[str, floa
 
 
 def keyword_scores(passages: list[Passage], query: QueryVectors) -> dict[str, float]:
-    """Inner product of the question's terms and each passage's: what the keyword leg computes, for every passage."""
-    return {passage.chunk_id: packed_coverage(query.terms, passage.terms) for passage in passages}
+    """Inner product of the question's terms and each passage's: what the keyword leg computes, for every passage.
+
+    At most 1: a passage may say both a word and what else the glossary calls it.
+    """
+    return {passage.chunk_id: min(1.0, packed_coverage(query.terms, passage.terms)) for passage in passages}

@@ -7,6 +7,7 @@ from datetime import datetime
 from kbcore.domain.chunk import Passage
 from kbcore.metadata.standpoint import AsOf, Standpoint
 from kbcore.vectors.interface import Vector
+from services.query.understand.understood import NOTHING, Understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,11 @@ class Timings:
     search: float
     check: float
 
+    def __add__(self, other: "Timings") -> "Timings":
+        return Timings(
+            self.total + other.total, self.embed + other.embed, self.search + other.search, self.check + other.check
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -61,6 +67,7 @@ class Found:
     took: Timings = field(compare=False)
     legs: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     refused_ids: tuple[str, ...] = field(default=(), compare=False)
+    understood: Understood = field(default=NOTHING, compare=False)
 
     @property
     def refused(self) -> int:

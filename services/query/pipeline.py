@@ -1,4 +1,4 @@
-"""The question path: authenticate → screen → rewrite → retrieve → check → rerank → generate → cite.
+"""The question path: authenticate → screen → understand → retrieve → check → rerank → generate → cite.
 
 The API authenticates and hands over a `Caller`; the other stages stand below, in order, each in a file of its name
 (`generate` and `cite` run inside `respond`).
@@ -24,9 +24,12 @@ from services.query.request import AskRequest, Mode, SearchRequest
 from services.query.rerank import rerank
 from services.query.respond import abstain, respond
 from services.query.retrieve import analyse, candidates, embed, stand, weigh
-from services.query.rewrite import rewrite
 from services.query.screen import noted, refuse, screen
 from services.query.secrecy import level_of
+from services.query.understand.dated import dated
+from services.query.understand.look import look_again
+from services.query.understand.question import standalone
+from services.query.understand.rewriter import rewriter
 
 
 def search(platform: Platform, caller: Caller, request: SearchRequest) -> Found:
@@ -43,11 +46,17 @@ def search(platform: Platform, caller: Caller, request: SearchRequest) -> Found:
             f"the question has {len(request.query)} characters; the limit is {settings.max_query_chars}",
             code="query_too_long",
         )
+    return look_again(platform, caller, request, lambda each: _look(platform, caller, each))
+
+
+def _look(platform: Platform, caller: Caller, request: SearchRequest) -> Found:
+    """Retrieve, check, rank and rerank, once."""
+    settings = platform.settings.retrieval
     clock = _Clock()
     words = {} if request.mode is Mode.DENSE else analyse(request.query)
     standpoint = stand(platform, caller, words, request)
     clock.lap("search")
-    query = QueryVectors(embed(platform, standpoint, request), weigh(words, standpoint))
+    query = QueryVectors(embed(platform, standpoint, request), weigh(words, standpoint, request))
     clock.lap("embed")
     passages, hits = _confirmed(platform, caller, request, standpoint, query, clock)
     keyword = keyword_scores(passages, query)
@@ -69,8 +78,11 @@ def ask(platform: Platform, caller: Caller, request: AskRequest) -> Generator[Ev
     known(platform.answer_models, request.model)
     screened = screen(platform, request)
     request = screened.request
-    question = rewrite(request.question, request.history)
-    wanted = SearchRequest(question, settings.passages, narrowing=request.narrowing, as_of=request.as_of)
+    asked = standalone(request, None if screened.refused else rewriter(platform, request))
+    question = asked.text
+    wanted = SearchRequest(
+        question, settings.passages, narrowing=request.narrowing, as_of=request.as_of, follow_up=asked.follow_up
+    )
     if screened.refused:
         yield from refuse(platform, caller, screened, wanted)
         return
@@ -79,9 +91,10 @@ def ask(platform: Platform, caller: Caller, request: AskRequest) -> Generator[Ev
     route = choose(platform.answer_models, request.model, platform.model_order, level)
     yield Retrieved(found, question, question=request.question, filtered=screened.reason)
     if reason := too_weak(question, found.ranked, settings):
-        yield from noted(abstain(question, found, reason, route, Usage()), screened.notice)
+        events = abstain(question, found, reason, route, Usage())
     else:
-        yield from noted(respond(platform, request, question, found, route, level), screened.notice)
+        events = respond(platform, request, question, found, route, level)
+    yield from noted(dated(events, question, found), screened.notice)
 
 
 def _confirmed(

@@ -4,6 +4,7 @@ Evaluations ask the pipeline itself and leave no trace. What cannot be recorded 
 """
 
 from collections.abc import Callable, Collection, Generator
+from dataclasses import replace
 from time import perf_counter
 
 import structlog
@@ -25,6 +26,7 @@ from services.query.trace import (
     trace_of_question,
     trace_of_search,
 )
+from services.query.understand.history import within_budget
 
 _log = structlog.get_logger(__name__)
 
@@ -53,6 +55,8 @@ def recorded_ask(
     (the generator is closed) is recorded as that.
     """
     begun = perf_counter()
+    budget = platform.settings.answer.history_tokens
+    request = replace(request, history=within_budget(request.history, budget, platform.embedder.count_tokens))
     events = ask(platform, caller, request)
     retrieved = next(events)
     assert isinstance(retrieved, Retrieved)

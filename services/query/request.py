@@ -7,6 +7,15 @@ from kbcore.domain.document import Classification
 from kbcore.metadata.standpoint import PRESENT, AsOf, Narrowing
 
 
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """What the question says, and what else it is called; the ids are those of the glossary entries that say so."""
+
+    term: str
+    others: tuple[str, ...]
+    entry_ids: tuple[str, ...]
+
+
 class Mode(StrEnum):
     """Which legs find candidates."""
 
@@ -20,6 +29,7 @@ class SearchRequest:
     """A search. `as_of` asks for another state of the documents than the present one; rights are always today's.
 
     `generation_id` searches that index generation instead of the live one: for judging it before it goes live.
+    `follow_up` says how the question was made to stand alone; `expansions` are filled in by the search itself.
     """
 
     query: str
@@ -29,6 +39,8 @@ class SearchRequest:
     as_of: AsOf = PRESENT
     rerank: bool = True
     generation_id: int | None = None
+    follow_up: str | None = None
+    expansions: tuple[Expansion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

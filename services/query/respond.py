@@ -8,7 +8,7 @@ from kbcore.bootstrap import Platform
 from kbcore.domain.document import Classification
 from kbcore.domain.trace import Prompted
 from kbcore.errors import Unavailable
-from kbcore.language.script import detect_language
+from kbcore.language.frame import question_language
 from kbcore.llm.interface import AnswerRequest, Usage
 from kbcore.llm.routing import Route
 from kbcore.observability.metrics import answers
@@ -58,12 +58,13 @@ def respond(
     """
     writing = AnswerRequest(
         question=question,
-        language=detect_language(question),
+        language=question_language(question),
         sources=assemble(found.ranked),
         history=tuple(pair for pair in request.history if pair[1]),
         temperature=request.temperature,
         max_tokens=request.max_tokens,
         stop=request.stop,
+        searched=found.understood.searched,
     )
     citer = Citer([item.passage for item in found.ranked], question, _similarity(platform))
     outcome = Outcome()

@@ -13,6 +13,7 @@ from kbcore.vectors.interface import Vector, VectorFilter, VectorHit
 from services.query.exact import covering, nearest
 from services.query.found import Candidates, QueryVectors
 from services.query.request import Mode, SearchRequest
+from services.query.understand.glossary import expansion_terms, phrased, weighted
 
 Words = dict[str, list[str]]
 """A question's terms by analyzer; each term once, in order."""
@@ -24,6 +25,7 @@ def stand(platform: Platform, caller: Caller, words: Words, request: SearchReque
     Raises `NotFound` for a named space or snapshot that the caller cannot see.
     """
     ids = {term_id(word) for each in words.values() for word in each}
+    ids |= {term_id(word) for analyzer in words for word in expansion_terms(request.expansions, analyzer)}
     with platform.database.statement() as connection:
         return take_standpoint(connection, caller, request.narrowing, sorted(ids), request.as_of, request.generation_id)
 
@@ -31,19 +33,22 @@ def stand(platform: Platform, caller: Caller, words: Words, request: SearchReque
 def embed(platform: Platform, standpoint: Standpoint, request: SearchRequest) -> Vector | None:
     """The question's vector, float32[dimension], by the model that built the index; None if no dense leg is asked for.
 
+    What the glossary knows about its words is embedded with it.
+
     Raises `Unavailable` if that model is not configured any more: vectors of two models cannot be compared.
     """
     if standpoint.index is None or request.mode is Mode.KEYWORD:
         return None
-    return platform.embedder_for(standpoint.index.embedding).embed_query(request.query)
+    return platform.embedder_for(standpoint.index.embedding).embed_query(phrased(request))
 
 
-def weigh(words: Words, standpoint: Standpoint) -> dict[int, float]:
-    """The question's terms with their share of its IDF; empty if it has no terms."""
+def weigh(words: Words, standpoint: Standpoint, request: SearchRequest) -> dict[int, float]:
+    """The question's terms with their share of its IDF, and what the glossary adds; empty if it has no terms."""
     index = standpoint.index
     if index is None or not words.get(index.analyzer):
         return {}
-    return query_weights(words[index.analyzer], standpoint.rows_with_term, standpoint.rows)
+    weights = query_weights(words[index.analyzer], standpoint.rows_with_term, standpoint.rows)
+    return weighted(weights, request.expansions, standpoint, index.analyzer)
 
 
 def analyse(query: str) -> Words:

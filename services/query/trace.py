@@ -29,7 +29,12 @@ from services.query.request import AskRequest, SearchRequest
 
 def trace_of_search(caller: Caller, request: SearchRequest, found: Found) -> Trace:
     """The trace of a finished search."""
-    asked = {"mode": request.mode.value, "top_k": request.top_k, "rerank": request.rerank}
+    asked = {
+        "mode": request.mode.value,
+        "top_k": request.top_k,
+        "rerank": request.rerank,
+        "understood": found.understood.traced(),
+    }
     return _trace(caller, TraceKind.SEARCH, request.query, {**asked, **_where(request.narrowing, request.as_of)}, found)
 
 
@@ -43,6 +48,7 @@ def trace_of_question(caller: Caller, request: AskRequest, retrieved: Retrieved)
         "conversation_id": request.conversation_id,
         "standalone": retrieved.standalone,
         "filtered": retrieved.filtered,
+        "understood": retrieved.found.understood.traced(),
         **_where(request.narrowing, request.as_of),
     }
     kept = len(request.turn_ids) == len(request.history)

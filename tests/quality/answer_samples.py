@@ -15,6 +15,7 @@ from ingestion.clean.pipeline import clean
 from ingestion.load.sandbox import ParserProcess
 from kbcore.domain.document import Classification
 from kbcore.domain.principal import Caller
+from kbcore.metadata import documents
 from services.demo.manifest import SAMPLES, Manifest, SampleQuestion, manifest
 from services.query.answer import Answer
 from services.query.pipeline import ask
@@ -57,8 +58,11 @@ def settle(corpus: Corpus, sample: Manifest) -> dict[str, Caller]:
                 continue
             texts = [clean(parser.load(SAMPLES / file, file.rpartition("/")[2]))[0] for file in document.files]
             level = Classification.of(document.classification)
-            key = corpus.add(document.space, document.title, texts[0], classification=level)
-            for text in texts[1:]:
+            days = document.effective_from or (None,) * len(texts)
+            key = corpus.add(document.space, document.title, texts[0], classification=level, effective=(days[0], None))
+            for text, day in zip(texts[1:], days[1:], strict=True):
+                with corpus.platform.database.begin() as connection:
+                    documents.update(connection, key, effective_from=day)
                 corpus.revise(key, document.title, text)
     return {
         person.name: corpus.person(person.name, *person.groups, clearance=Classification.of(person.clearance))

@@ -10,7 +10,18 @@ from kbcore.domain.ids import new_id
 from kbcore.domain.job import JobState
 from kbcore.domain.principal import Scope, UserKind
 from kbcore.errors import ItemFailed
-from kbcore.metadata import conversations, documents, groups, jobs, policies, snapshots, spaces, users, versions
+from kbcore.metadata import (
+    conversations,
+    documents,
+    glossary,
+    groups,
+    jobs,
+    policies,
+    snapshots,
+    spaces,
+    users,
+    versions,
+)
 from kbcore.metadata import generations as index_generations
 from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.generations import GenerationState, NewGeneration
@@ -192,6 +203,17 @@ class Scene:
         with self.api.database.begin() as connection:
             snapshots.insert_present(connection, name=name, space_id=space_id, comment=None, created_by="somebody")
         return name
+
+    def glossary_entry(self, space_id: str | None = None) -> str:
+        """The id of a fresh entry that holds in a fresh space, or in the one given."""
+        with self.api.database.begin() as connection:
+            return glossary.insert_entry(
+                connection,
+                space_id=space_id or self.space(),
+                term=f"t-{new_id()[-12:]}",
+                expansions=["word"],
+                created_by="somebody",
+            )
 
     def golden_questions(self) -> dict[str, object]:
         """What a golden set is made from: a reader's question about a document that the administrator reads, too."""

@@ -30,7 +30,7 @@ from kbcore.language.numerals import numbers
 from kbcore.language.overlap import features
 from kbcore.language.script import detect_language
 from kbcore.language.sentences import sentences
-from services.query.rewrite import rewrite
+from services.query.understand.rewrite import rewrite
 from tests.api_server import Api
 
 LEFT_OUT = re.compile(r"sentence_transformers|cross_encoder|__main__|migrations|\.child$|\.worker$|launch")

@@ -103,6 +103,21 @@ def test_snapshots_of_hidden_spaces_do_not_exist(scene: Scene) -> None:
     assert shown(scene.clients["outsider"].post("/v1/snapshots", json=body)) == unknown
 
 
+def test_glossary_entries_of_hidden_spaces_do_not_exist(scene: Scene) -> None:
+    client, space = scene.clients["outsider"], scene.space()
+    made = scene.glossary_entry(space)
+    for method, send in (("PATCH", {"json": {"expansions": ["x"]}}), ("DELETE", {})):
+        hidden = shown(client.request(method, f"/v1/glossary/{made}", **send))
+        assert hidden == shown(client.request(method, f"/v1/glossary/{new_id()}", **send))
+        assert hidden[0] == 404
+    assert made not in {item["id"] for item in client.get("/v1/glossary?limit=200").json()["items"]}
+    listed = scene.clients["reader"].get("/v1/glossary?limit=200", params={"space": space}).json()["items"]
+    assert [item["id"] for item in listed] == [made]
+    assert shown(client.get("/v1/glossary", params={"space": space})) == shown(
+        client.get("/v1/glossary", params={"space": new_id()})
+    )
+
+
 @pytest.mark.parametrize("role", ["reader", "editor", "manager"])
 def test_jobs_of_hidden_documents_do_not_exist(scene: Scene, role: str) -> None:
     client, document = scene.clients[role], scene.with_own_policy()

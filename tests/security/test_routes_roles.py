@@ -51,6 +51,10 @@ def _snapshot(scene: Scene, _role: str) -> dict[str, Any]:
     return {"name": scene.snapshot()}
 
 
+def _glossary_entry(scene: Scene, _role: str) -> dict[str, Any]:
+    return {"entry_id": scene.glossary_entry()}
+
+
 def _member(scene: Scene, _role: str) -> dict[str, Any]:
     member = f"user:{scene.user()}"
     return {"group": scene.group(member), "member": member}
@@ -119,6 +123,12 @@ ROWS = (
     Row("GET /v1/snapshots",                                    "401 200 200 200 200 200 200"),
     Row("GET /v1/snapshots/{name}",                             "401 404 200 200 200 404 200", _snapshot),
     Row("DELETE /v1/snapshots/{name}",                          "401 404 403 403 204 404 204", _snapshot),
+    Row("POST /v1/glossary",                                    "401 404 403 403 201 404 201",
+        send={"json": lambda scene: {"term": "PTO", "expansions": ["年假"], "space": scene.space()}}),
+    Row("GET /v1/glossary",                                     "401 200 200 200 200 200 200"),
+    Row("PATCH /v1/glossary/{entry_id}",                        "401 404 403 403 200 404 200", _glossary_entry,
+        send={"json": {"expansions": ["annual leave"]}}),
+    Row("DELETE /v1/glossary/{entry_id}",                       "401 404 403 403 204 404 204", _glossary_entry),
     Row("GET /v1/access/explain",                               "401 403 403 403 403 200 200",
         send={"params": lambda scene: {"user": scene.user(), "document": scene.document()}}),
     Row("POST /v1/access/preview",                              "401 403 403 403 403 403 200",

@@ -10,7 +10,6 @@ from kbcore.language.overlap import coverage, features
 from kbcore.language.weights import coverage as weight_coverage
 from kbcore.language.weights import pack, packed_coverage, unpack
 from services.query.abstain import NOTHING_FOUND, abstention
-from services.query.rewrite import rewrite
 
 
 @pytest.mark.parametrize(
@@ -55,23 +54,6 @@ def test_overlap_folds_case_width_and_endings() -> None:
     assert coverage(features("ＶＰＮ Passwords"), features("the vpn password expires")) == 1.0
     assert coverage(features("年假结转"), features("年假可以结转")) == pytest.approx(2 / 3)
     assert coverage(features("的了吗"), features("x")) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("earlier", "question", "standalone"),
-    [
-        ([], "那病假呢？", "那病假呢？"),
-        (["年假可以结转吗？"], "那病假呢？", "年假可以结转吗？ 病假呢？"),
-        (["年假可以结转吗？"], "它什么时候作废？", "年假可以结转吗？ 它什么时候作废？"),
-        (["年假可以结转吗？", "那病假呢？"], "为什么？", "年假可以结转吗？ 病假呢？ 为什么？"),
-        (["年假可以结转吗？"], "差旅报销的住宿标准是多少？", "差旅报销的住宿标准是多少？"),
-        (["How much leave do I get?"], "What about sick leave?", "How much leave do I get? sick leave?"),
-        (["How much leave do I get?"], "Can it be carried over?", "How much leave do I get? Can it be carried over?"),
-        (["How much leave do I get?"], "Who approves business class flights?", "Who approves business class flights?"),
-    ],
-)
-def test_follow_ups_are_joined_to_what_they_follow(earlier: list[str], question: str, standalone: str) -> None:
-    assert rewrite(question, [(asked, "…") for asked in earlier]) == standalone
 
 
 def test_an_abstention_without_documents_names_none() -> None:
