@@ -21,7 +21,7 @@ def use_of_answer(settings: Settings, trace: Trace, answer: TracedAnswer) -> Use
     """The use of a question's answer, however it ended. A model that was given up has no tokens that are known."""
     asked = bool(answer.prompts)
     model = answer.model or NO_MODEL if asked else NO_MODEL
-    spaces = trace.asked.get("spaces") or ()
+    spaces: list[str] = trace.asked.get("spaces") or []
     price = price_of(settings, model)
     return Use(
         user_id=trace.user_id,

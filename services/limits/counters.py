@@ -96,7 +96,7 @@ class Counters:
         if answers:
             keys.append(_leases(user))
         limits = [each.limit for each in windows]
-        args = [round(now * 1000), WINDOW_S * 1000, request_id, answers, LEASE_S * 1000, *limits]
+        args: list[str | int] = [round(now * 1000), WINDOW_S * 1000, request_id, answers, LEASE_S * 1000, *limits]
         try:
             refused, wait, *used = self._admit(keys=keys, args=args)
         except RedisError as error:

@@ -20,6 +20,7 @@ from services.query.answer import Event, Retrieved
 from services.query.check import check, dense_scores, keyword_scores
 from services.query.found import Candidates, Found, QueryVectors, Timings
 from services.query.rank import rank
+from services.query.remembered import given_again
 from services.query.request import AskRequest, Mode, SearchRequest
 from services.query.rerank import rerank
 from services.query.respond import abstain, respond
@@ -60,10 +61,14 @@ def search(platform: Platform, caller: Caller, request: SearchRequest) -> Found:
     return Found(tuple(ranked[: request.top_k]), standpoint, request.as_of, clock.timings(), hits.legs, refused)
 
 
-def ask(platform: Platform, caller: Caller, request: AskRequest) -> Generator[Event, None, None]:
+def ask(
+    platform: Platform, caller: Caller, request: AskRequest, *, remembers: bool = False
+) -> Generator[Event, None, None]:
     """Answer from what this caller may read: `Retrieved`, then `Said` for each verified statement, then `Answer`.
 
     Raises what `search` raises, and `NotFound("model")`, before the first event. Closing the generator stops the model.
+
+    With `remembers` an answer may be one that was given before, and is kept to be given again, if the settings say so.
     """
     settings = platform.settings.answer
     known(platform.answer_models, request.model)
@@ -81,7 +86,10 @@ def ask(platform: Platform, caller: Caller, request: AskRequest) -> Generator[Ev
     if reason := too_weak(question, found.ranked, settings):
         yield from noted(abstain(question, found, reason, route, Usage()), screened.notice)
     else:
-        yield from noted(respond(platform, request, question, found, route, level), screened.notice)
+        written = respond(platform, request, question, found, route, level)
+        if remembers and screened.reason is None:
+            written = given_again(platform, caller, request, question, found, route, written)
+        yield from noted(written, screened.notice)
 
 
 def _confirmed(

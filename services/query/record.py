@@ -54,7 +54,7 @@ def recorded_ask(
     (the generator is closed) is recorded as that.
     """
     begun = perf_counter()
-    events = ask(platform, caller, request)
+    events = ask(platform, caller, request, remembers=True)
     retrieved = next(events)
     assert isinstance(retrieved, Retrieved)
     trace = trace_of_question(caller, request, retrieved)

@@ -35,7 +35,8 @@ def embed(platform: Platform, standpoint: Standpoint, request: SearchRequest) ->
     """
     if standpoint.index is None or request.mode is Mode.KEYWORD:
         return None
-    return platform.embedder_for(standpoint.index.embedding).embed_query(request.query)
+    embedder = platform.embedder_for(standpoint.index.embedding)
+    return platform.question_vectors.of(embedder, request.query)
 
 
 def weigh(words: Words, standpoint: Standpoint) -> dict[int, float]:
