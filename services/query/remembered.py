@@ -113,7 +113,7 @@ def _question(
         "question": platform.audit.key.pseudonym("\n".join(said)),
     }
     signature = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).digest()
-    ids = tuple(sorted({term_id(term) for term in terms(question, index.analyzer)}))
+    ids = tuple(sorted({term_id(term) for term in terms(said[0], index.analyzer)}))
     meaning = platform.question_vectors.of(platform.embedder_for(index.embedding), question)
     return Question(signature, ids, meaning)
 
