@@ -13,7 +13,7 @@ def price_of(settings: Settings, model: str) -> Price:
     """Of a generation backend; what costs nothing, or is not in the settings, is free."""
     for each in settings.llm.models:
         if each.name == model:
-            return Price(getattr(each, "price_input", 0.0), getattr(each, "price_output", 0.0))
+            return Price(each.price_input, each.price_output)
     return Price()
 
 
