@@ -87,7 +87,7 @@ def ask(
         yield from noted(abstain(question, found, reason, route, Usage()), screened.notice)
     else:
         written = respond(platform, request, question, found, route, level)
-        if remembers and screened.reason is None:
+        if remembers and not screened.reason:
             written = given_again(platform, caller, request, question, found, route, written)
         yield from noted(written, screened.notice)
 

@@ -78,7 +78,7 @@ def _lasting(platform: Platform, request: AskRequest) -> bool:
 
 
 def _complete(answer: Answer, route: Route) -> bool:
-    """By the model that was chosen, to its end, with nothing kept back. "I don't know" costs little, and the next upload may end it."""
+    """By the model that was chosen, to its end, nothing kept back. "I don't know" is cheap, and an upload may end it."""
     whole = not answer.abstained and answer.reason is None and answer.finish_reason == "stop"
     kept_back = answer.dropped or answer.masked
     return whole and not kept_back and answer.model == route.model.name and bool(answer.citations)
