@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from kbcore.domain.document import FOREVER
 from kbcore.domain.ids import new_id
-from kbcore.vectors.interface import Vector
 
 _LIVE = sa.text("""
     SELECT meaning, answer FROM cached_answers
@@ -63,7 +63,7 @@ class Question:
 
     signature: bytes
     terms: tuple[int, ...]
-    meaning: Vector
+    meaning: NDArray[np.float32]
 
 
 def nearest(connection: Connection, question: Question, *, least: float) -> Mapping[str, Any] | None:
