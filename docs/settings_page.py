@@ -24,6 +24,7 @@ _LISTS = {
     "embedding_profiles": "embedding model that a re-index may choose",
     "llm.models": "generation backend",
     "guard.http_filters": "content filter behind HTTP",
+    "limits.overrides": "user or group with limits of its own",
 }
 
 

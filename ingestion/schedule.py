@@ -13,7 +13,7 @@ from ingestion.watch import watch
 from kbcore.bootstrap import Platform
 from kbcore.domain.job import JobKind, JobState
 from kbcore.errors import Unavailable
-from kbcore.metadata import generations, jobs, retention, traces
+from kbcore.metadata import cached_answers, generations, jobs, retention, traces
 from kbcore.metadata.audit_export import export_head
 
 log = structlog.get_logger(__name__)
@@ -82,8 +82,10 @@ class Housekeeper:
         watch(self._bench.platform, datetime.now(UTC))
 
     def prune_traces(self) -> None:
-        """Remove traces that are older than they are kept."""
+        """Remove traces that are older than they are kept, and answers that are given again no more."""
         platform = self._bench.platform
+        with platform.database.begin() as connection:
+            cached_answers.prune(connection)
         keep_days = platform.settings.traces.keep_days
         before = datetime.now(UTC) - timedelta(days=keep_days)
         removed = _PRUNE_LIMIT if keep_days else 0

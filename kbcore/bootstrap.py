@@ -19,6 +19,7 @@ from kbcore.embedding.bundled import BundledEmbedder
 from kbcore.embedding.interface import Embedder
 from kbcore.embedding.neutral import LanguageNeutralEmbedder, e5_language_axis
 from kbcore.embedding.openai_compatible import OpenAICompatibleEmbedder
+from kbcore.embedding.questions import QuestionVectors
 from kbcore.embedding.sentence_transformers import SentenceTransformersEmbedder
 from kbcore.embedding.truncated import TruncatedEmbedder
 from kbcore.errors import ConfigurationError, NotFound, Unavailable
@@ -158,6 +159,11 @@ class Platform:
     def embedding_model(self) -> Embedder:
         """The embedding model itself, as `/v1/embeddings` serves it."""
         return self._model(self.settings.embedding)
+
+    @cached_property
+    def question_vectors(self) -> QuestionVectors:
+        """Vectors of questions that were asked lately."""
+        return QuestionVectors()
 
     def embedder_for(self, name: str) -> Embedder:
         """The configured model with this `Embedder.name`: an index is searched with the model that built it.

@@ -347,6 +347,47 @@ class AnswerSettings(_Section):
     min_quote_en: float
     history_tokens: int = Field(ge=0)
     max_quotes: int = Field(ge=1)
+    remember_minutes: int = Field(ge=0, le=1440)
+    remember_cosine: float = Field(gt=0, le=1)
+
+
+class LimitOverride(_Section):
+    """Other values for one user or one group, an entry of `[[limits.overrides]]`; None = as `[limits]` says."""
+
+    user: str | None = None
+    group: str | None = None
+    key_requests_per_minute: int | None = Field(None, ge=0)
+    user_requests_per_minute: int | None = Field(None, ge=0)
+    user_answers_at_once: int | None = Field(None, ge=0)
+    user_tokens_per_day: int | None = Field(None, ge=0)
+    user_cost_per_month: float | None = Field(None, ge=0)
+
+
+class LimitSettings(_Section):
+    """How much may be asked, and what it may cost. 0 = no limit."""
+
+    strict: bool
+    key_requests_per_minute: int = Field(ge=0)
+    user_requests_per_minute: int = Field(ge=0)
+    model_requests_per_minute: int = Field(ge=0)
+    user_answers_at_once: int = Field(ge=0)
+    user_tokens_per_day: int = Field(ge=0)
+    user_cost_per_month: float = Field(ge=0)
+    total_cost_per_month: float = Field(ge=0)
+    overrides: tuple[LimitOverride, ...] = ()
+
+    @field_validator("overrides")
+    @classmethod
+    def _of_somebody(cls, overrides: tuple[LimitOverride, ...]) -> tuple[LimitOverride, ...]:
+        if any((each.user is None) is (each.group is None) for each in overrides):
+            raise ValueError("each entry names either a `user` or a `group`")
+        return overrides
+
+    @property
+    def limits_anything(self) -> bool:
+        """False if everybody may do everything: then nothing is counted."""
+        values = {name: value for name, value in self if name not in ("strict", "overrides")}
+        return any(values.values()) or bool(self.overrides)
 
 
 class RerankSettings(_Section):
@@ -493,6 +534,7 @@ class Settings(_Section):
     retrieval: RetrievalSettings
     evaluation: EvaluationSettings
     answer: AnswerSettings
+    limits: LimitSettings
     rerank: RerankSettings
     llm: LlmSettings
     mcp: McpSettings
@@ -573,7 +615,7 @@ QUIET = {
 
 _SHORT = {"ZHIKU_HOME": ("home",), "ZHIKU_PORT": ("server", "port"), "ZHIKU_HOST": ("server", "host")}
 
-_LISTS = (("llm", "models"), ("embedding_profiles",), ("guard", "http_filters"))
+_LISTS = (("llm", "models"), ("embedding_profiles",), ("guard", "http_filters"), ("limits", "overrides"))
 """Keys that hold lists of objects; from the environment they come as JSON."""
 
 # Where settings come from, the command line's address and key, the tests' corpora.

@@ -63,6 +63,7 @@ class TracedAnswer:
 
     `prompts` are the models asked, in order: where the first did not answer, the last one did. `dropped` counts the
     statements that the guard did not let pass, by fault; `masked` the personal data hidden from the model, by kind.
+    `given_before` is the trace id of an earlier answer that was given again; no model was asked then.
     """
 
     outcome: TraceOutcome
@@ -79,6 +80,7 @@ class TracedAnswer:
     took_ms: float = 0.0
     dropped: Mapping[str, int] = field(default_factory=dict)
     masked: Mapping[str, int] = field(default_factory=dict)
+    given_before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def terms(text: str, analyzer: str = DEFAULT_ANALYZER) -> list[str]:
     if analyzer not in ANALYZERS:
         raise ValueError(f"no such analyzer: {analyzer!r}")
     pairs = analyzer == DEFAULT_ANALYZER
-    return [term[:MAX_TERM_CHARS] for term in _terms(_normalised(text), pairs=pairs)]
+    return [term[:MAX_TERM_CHARS] for term in _terms(normalised(text), pairs=pairs)]
 
 
 def words(text: str) -> list[str]:
@@ -69,7 +69,8 @@ def words(text: str) -> list[str]:
     return list(_segmenter().cut(text, True))
 
 
-def _normalised(text: str) -> str:
+def normalised(text: str) -> str:
+    """One spelling: NFKC, case folded, simplified characters, no separators in thousands, no English clitics."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("\0", " ")  # OpenCC reads up to a NUL
     if _HAS_HAN.search(folded):
         folded = _simplifier().convert(folded)

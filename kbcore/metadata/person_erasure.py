@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from kbcore.domain.principal import User
+from kbcore.metadata import usage
 from kbcore.metadata.tables import (
     api_keys,
     conversations,
@@ -82,6 +83,7 @@ def erase_person(connection: Connection, user: User) -> dict[str, int]:
     removed["grants"] = connection.execute(
         sa.delete(policy_entries).where(policy_entries.c.principal == principal)
     ).rowcount
+    removed["usage"] = usage.pseudonymise(connection, user.id)
     delete_user(connection, user.id)
     removed["replies"] = connection.execute(_OWN_REPLIES, named).rowcount
     removed["replies"] += connection.execute(_REPLIES, {**named, "name": user.name}).rowcount

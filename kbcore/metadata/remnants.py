@@ -39,6 +39,7 @@ def in_sql(connection: Connection, document_id: str) -> dict[str, int]:
         "sql errors of jobs": left.errors,
         "sql golden sets": left.golden_sets,
         "sql traces": left.traces,
+        "sql answers to be given again": left.remembered,
     }
 
 

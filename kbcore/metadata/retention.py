@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from kbcore.domain.document import FOREVER, VersionState
 from kbcore.domain.job import JobKind
-from kbcore.metadata import blob_references, jobs
+from kbcore.metadata import blob_references, cached_answers, jobs
 from kbcore.metadata.tables import versions
 
 # Among what has ended and still has bytes, by that index. Then the cheap tests come first: publications commit in the
@@ -112,8 +112,12 @@ def choose(connection: Connection, space_id: str, limit: int) -> list[tuple[str,
 
 
 def forget_texts(connection: Connection, doomed: Sequence[tuple[str, int]]) -> None:
-    """Remove what was read of these versions: from then on their history counts as having gaps."""
+    """Remove what was read of these versions: from then on their history counts as having gaps.
+
+    Answers that could be given again go, too, if they rest on any version of these documents.
+    """
     connection.execute(versions.update().where(_among(doomed)).values(text=None, outline=sa.null(), parsed_text=None))
+    cached_answers.forget(connection, sorted({document_id for document_id, _ in doomed}))
 
 
 def forget_bytes(connection: Connection, doomed: Sequence[tuple[str, int]]) -> set[str]:

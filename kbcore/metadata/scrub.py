@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from kbcore.domain.document import FOREVER, VersionState
 from kbcore.domain.job import JobKind, JobState
 from kbcore.errors import ItemSkipped
+from kbcore.metadata import cached_answers
 from kbcore.metadata import jobs as job_rows
 from kbcore.metadata.tables import documents, epoch, jobs, versions
 
@@ -79,7 +80,7 @@ class Mentions:
     """Where other records repeat a document: ids of answers, and numbers of the rest.
 
     That is comments, remembered replies, errors of jobs, golden sets that name it as what answers a question, and
-    traces of searches that found it and still have the question.
+    traces of searches that found it and still have the question, and answers that may be given again.
     """
 
     turns: frozenset[str]
@@ -88,6 +89,7 @@ class Mentions:
     errors: int
     golden_sets: int
     traces: int
+    remembered: int
 
 
 def end_document(connection: Connection, document_id: str, by: str) -> None:
@@ -138,6 +140,7 @@ def mentions(connection: Connection, document_id: str) -> Mentions:
         errors=connection.execute(sa.select(sa.func.count()).where(_telling_job(document_id))).scalar_one(),
         golden_sets=int(connection.execute(_GOLDEN_SETS, named).scalar_one()),
         traces=int(connection.execute(_QUESTIONS, named).scalar_one()),
+        remembered=cached_answers.count(connection, document_id),
     )
 
 
@@ -153,6 +156,7 @@ def forget_mentions(connection: Connection, document_id: str) -> None:
     connection.execute(jobs.update().where(_telling_job(document_id)).values(error="", error_page=None))
     connection.execute(_FORGET_GOLDEN, named)
     connection.execute(_FORGET_QUESTIONS, named)
+    cached_answers.forget(connection, [document_id])
 
 
 def forget_names(connection: Connection, document_id: str) -> None:

@@ -10,9 +10,10 @@ from kbcore.audit.events import AuditEvent
 from kbcore.audit.group_commit import GroupCommit
 from kbcore.domain.trace import Trace, TracedAnswer
 from kbcore.errors import Unauthenticated, Unavailable
-from kbcore.metadata import traces
+from kbcore.metadata import traces, usage
 from kbcore.metadata.audit_trail import AuditTrail
 from kbcore.metadata.database import Database
+from kbcore.metadata.usage import Use
 
 
 @dataclass(slots=True)
@@ -23,6 +24,7 @@ class _Entry:
     begun: Trace | None
     ended: TracedAnswer | None
     events: tuple[AuditEvent, ...]
+    used: Use | None = None
     asker_gone: bool = False
 
 
@@ -41,9 +43,11 @@ class TraceJournal:
         """
         self._write(_Entry(trace.id, trace, None, events))
 
-    def end(self, trace: Trace, answer: TracedAnswer, *events: AuditEvent, begun: bool) -> None:
-        """Keep how an answer ended and, unless that was `begun`, its trace. Raises as `begin`."""
-        self._write(_Entry(trace.id, None if begun else trace, answer, events))
+    def end(
+        self, trace: Trace, answer: TracedAnswer, *events: AuditEvent, begun: bool, used: Use | None = None
+    ) -> None:
+        """Keep how an answer ended, what it cost and, unless that was `begun`, its trace. Raises as `begin`."""
+        self._write(_Entry(trace.id, None if begun else trace, answer, events, used))
 
     def _write(self, entry: _Entry) -> None:
         self._together.submit([entry])
@@ -57,5 +61,6 @@ class TraceJournal:
                 if there and entry.ended is not None:
                     there = traces.complete(connection, entry.trace_row_id, entry.ended)
                 entry.asker_gone = not there
+            usage.add(connection, [entry.used for entry in entries if entry.used is not None and not entry.asker_gone])
             events = [event for entry in entries if not entry.asker_gone for event in entry.events]
             self._audit.append(connection, *events)

@@ -41,6 +41,15 @@ search_hits_refused = Counter(
 reranks = Counter("zhiku_reranks", "Searches that a reranker was to reorder", ["outcome"], registry=registry)
 answers = Counter("zhiku_answers", "Answers given", ["outcome"], registry=registry)
 guarded = Counter("zhiku_guarded", "What the guard kept back", ["what", "reason"], registry=registry)
+answers_remembered = Counter(
+    "zhiku_answers_remembered", "Answers looked for among earlier ones", ["found"], registry=registry
+)
+limits_refused = Counter("zhiku_limits_refused", "Requests refused by a limit or quota", ["limit"], registry=registry)
+limits_unchecked = Counter("zhiku_limits_unchecked", "Requests let through uncounted", registry=registry)
+model_tokens = Counter("zhiku_model_tokens", "Tokens read and written by models", ["model", "kind"], registry=registry)
+model_cost = Counter(
+    "zhiku_model_cost", "Cost of models, in the currency of their prices", ["model"], registry=registry
+)
 
 epoch = Gauge("zhiku_epoch", "The committed epoch: publications so far", registry=registry)
 index_rows = Gauge("zhiku_index_rows", "Open rows of the live index", registry=registry)

@@ -49,6 +49,7 @@ from services.api.routes import (
     spaces,
     traces,
     uploads,
+    usage,
     users,
     versions,
 )
@@ -56,6 +57,7 @@ from services.api.schemas.problem import problems
 from services.auth.login import PasswordLogin
 from services.auth.watch import Watch
 from services.evaluation.runner import EvaluationRunner
+from services.limits.gate import Gate
 from services.query.warm import WarmUp
 from services.web import pages
 
@@ -97,6 +99,7 @@ _ROUTERS = (
     golden_sets.router,
     evaluations.router,
     traces.router,
+    usage.router,
     health.router,
     pages.router,
 )
@@ -112,6 +115,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     warm_up = WarmUp(platform)
     evaluation_runner = EvaluationRunner(platform)
     watch = Watch(platform)
+    gate = Gate(settings.limits, settings.redis.url.get_secret_value())
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -123,6 +127,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         evaluation_runner.stop()
         warm_up.stop()
         watch.close()
+        gate.close()
         platform.close()
 
     app = Api(
@@ -138,6 +143,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.platform = platform
     app.state.warm_up = warm_up
     app.state.watch = watch
+    app.state.gate = gate
     app.state.login = PasswordLogin(platform, watch)
     for router in _ROUTERS:
         app.include_router(router)

@@ -15,6 +15,10 @@ from services.api.rights import require, right_of
 from services.auth.authenticate import ON_BEHALF_OF, Sent, authenticate
 from services.auth.login import PasswordLogin
 from services.auth.watch import Watch
+from services.limits.gate import Admission, Gate
+
+_OPENAI = ("/v1/chat/completions", "/v1/embeddings")
+"""Where clients look for `x-ratelimit-…`."""
 
 _BEARER = HTTPBearer(
     auto_error=False, scheme_name="API key", bearerFormat="zk_…", description="`Authorization: Bearer zk_…` or `zs_…`"
@@ -76,6 +80,35 @@ def authenticated(
 
 CallerDep = Annotated[Caller, Depends(authenticated)]
 """The authenticated caller, who may call this route: else 401 or 403; without SQL 503 `acl_unavailable`."""
+
+
+class Limits:
+    """The limits that hold for this request's caller."""
+
+    def __init__(self, request: Request, platform: Platform, caller: Caller) -> None:
+        self._request, self._platform, self._caller = request, platform, caller
+
+    def admit(self, *, model: str | None = None, answers: bool = False) -> Admission:
+        """Count this request before any work is done; `model` is the answer model that it will be asked of.
+
+        Raises `TooManyRequests` (also `quota_used_up`), and `Unavailable` if limits are strict and cannot be counted.
+        """
+        gate = self._request.app.state.gate
+        assert isinstance(gate, Gate)
+        admission = gate.admit(self._platform.database, self._caller, model=model, answers=answers)
+        if self._request.url.path.startswith(_OPENAI):
+            self._request.state.limit_headers = admission.headers
+        if admission.refusal is not None:
+            raise admission.refusal
+        return admission
+
+
+def _limits(request: Request, platform: PlatformDep, caller: CallerDep) -> Limits:
+    return Limits(request, platform, caller)
+
+
+LimitsDep = Annotated[Limits, Depends(_limits)]
+"""What routes that cost something ask first."""
 
 
 def _seen(request: Request) -> SeenRequest:

@@ -76,6 +76,8 @@ class RequestEdge:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Trace-Id"] = request.state.trace_id
+                for name, value in getattr(request.state, "limit_headers", {}).items():
+                    headers[name] = value
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)

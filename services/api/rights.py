@@ -66,6 +66,7 @@ RIGHTS: Mapping[str, Right] = {
     "GET /v1/traces/{trace_id}": Right(Who.CALLER, Scope.AUDIT),  # one's own; auditors and administrators: all
     "POST /v1/traces/{trace_id}/replay": Right(Who.CALLER, Scope.AUDIT),
     "POST /mcp": _ME,  # each tool needs the right of the route that it stands for
+    "GET /v1/usage": Right(Who.CALLER, Scope.AUDIT),  # one's own; auditors and administrators: all
     # Documents
     "POST /v1/documents": _WRITE,
     "GET /v1/documents": _READ,

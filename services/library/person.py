@@ -15,6 +15,7 @@ from kbcore.metadata import api_keys, conversations, person_records, traces, use
 from kbcore.metadata.passages import readable_documents
 from kbcore.metadata.person_erasure import erase_person
 from kbcore.metadata.person_records import FeedbackGiven, Identity, Membership, NamingGrant, RecordAbout
+from kbcore.metadata.usage import By, Figures, Which, figures
 from kbcore.signing import Signer
 from services.library.access import visible_space
 from services.library.traces import documents_in, may_see_question
@@ -24,6 +25,7 @@ MOST = 1000
 _ALL = 10_000
 _KEPT = (
     ("audit records", "who did what: the id stays as a pseudonym, no name"),
+    ("usage", "what models cost: added to the figures of all who were erased"),
     ("documents", "what was uploaded belongs to the organisation; it names its sender by id"),
 )
 
@@ -56,6 +58,7 @@ class PersonCopy:
     records: tuple[RecordAbout, ...]
     readable: frozenset[str]
     grants: tuple[NamingGrant, ...]
+    usage: tuple[Figures, ...]
     more_traces: str | None
     more_records: int | None
 
@@ -87,6 +90,7 @@ def copy_of(
         records=tuple(records[:MOST]),
         readable=readable,
         grants=tuple(_grants(connection, caller, user.id)),
+        usage=tuple(figures(connection, caller, Which(user.id), By.DAY)),
         more_traces=found[MOST - 1].id if len(found) > MOST else None,
         more_records=records[MOST - 1].seq if len(records) > MOST else None,
     )

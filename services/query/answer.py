@@ -38,7 +38,8 @@ class Answer:
     `reason` says why there is none (`abstained`), or that it was cut short. `named` are the ids of documents that an
     abstention names as the closest. `finish_reason` is `stop` or `length`. `as_of` is the moment asked about, None for
     the present and for an epoch. `dropped` and `masked` count what the guard kept back: the model's
-    statements by fault, personal data by kind.
+    statements by fault, personal data by kind. `given_before` is the trace id of the
+    answer that this one repeats.
     """
 
     text: str
@@ -54,6 +55,7 @@ class Answer:
     as_of: datetime | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
     masked: Mapping[str, int] = field(default_factory=dict)
+    given_before: str | None = None
 
 
 Event = Retrieved | Prompted | Said | Answer

@@ -20,6 +20,7 @@ from services.query.answer import Event, Retrieved
 from services.query.check import check, dense_scores, keyword_scores
 from services.query.found import Candidates, Found, QueryVectors, Timings
 from services.query.rank import rank
+from services.query.remembered import given_again
 from services.query.request import AskRequest, Mode, SearchRequest
 from services.query.rerank import rerank
 from services.query.respond import abstain, respond
@@ -69,10 +70,14 @@ def _look(platform: Platform, caller: Caller, request: SearchRequest) -> Found:
     return Found(tuple(ranked[: request.top_k]), standpoint, request.as_of, clock.timings(), hits.legs, refused)
 
 
-def ask(platform: Platform, caller: Caller, request: AskRequest) -> Generator[Event, None, None]:
+def ask(
+    platform: Platform, caller: Caller, request: AskRequest, *, remembers: bool = False
+) -> Generator[Event, None, None]:
     """Answer from what this caller may read: `Retrieved`, then `Said` for each verified statement, then `Answer`.
 
     Raises what `search` raises, and `NotFound("model")`, before the first event. Closing the generator stops the model.
+
+    With `remembers` an answer may be one that was given before, and is kept to be given again, if the settings say so.
     """
     settings = platform.settings.answer
     known(platform.answer_models, request.model)
@@ -94,6 +99,8 @@ def ask(platform: Platform, caller: Caller, request: AskRequest) -> Generator[Ev
         events = abstain(question, found, reason, route, Usage())
     else:
         events = respond(platform, request, question, found, route, level)
+        if remembers and not screened.reason:
+            events = given_again(platform, caller, request, question, found, route, events)
     yield from noted(dated(events, question, found), screened.notice)
 
 

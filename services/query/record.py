@@ -14,6 +14,7 @@ from kbcore.domain.conversation import Citation
 from kbcore.domain.principal import Caller
 from kbcore.domain.trace import Prompted, Trace, TracedAnswer
 from kbcore.errors import ZhikuError
+from services.limits.costs import count, use_of_answer
 from services.query.answer import Answer, Event, Retrieved, Said
 from services.query.found import Found, Ranked
 from services.query.pipeline import ask, search
@@ -57,7 +58,7 @@ def recorded_ask(
     begun = perf_counter()
     budget = platform.settings.answer.history_tokens
     request = replace(request, history=within_budget(request.history, budget, platform.embedder.count_tokens))
-    events = ask(platform, caller, request)
+    events = ask(platform, caller, request, remembers=True)
     retrieved = next(events)
     assert isinstance(retrieved, Retrieved)
     trace = trace_of_question(caller, request, retrieved)
@@ -105,7 +106,9 @@ class _Recording:
         events = answer_events(self._caller, self._trace, answer)
         if not self._begun:
             events = [self._retrieval, *events]
-        self._platform.traces.end(self._trace, answer, *events, begun=self._begun)
+        used = use_of_answer(self._platform.settings, self._trace, answer)
+        self._platform.traces.end(self._trace, answer, *events, begun=self._begun, used=used)
+        count(used)
 
     def end_if_open(self, answer: TracedAnswer) -> None:
         """The same for an answer that nobody gets any more: a failure here is only logged."""

@@ -39,7 +39,8 @@ def embed(platform: Platform, standpoint: Standpoint, request: SearchRequest) ->
     """
     if standpoint.index is None or request.mode is Mode.KEYWORD:
         return None
-    return platform.embedder_for(standpoint.index.embedding).embed_query(phrased(request))
+    embedder = platform.embedder_for(standpoint.index.embedding)
+    return platform.question_vectors.of(embedder, phrased(request))
 
 
 def weigh(words: Words, standpoint: Standpoint, request: SearchRequest) -> dict[int, float]:

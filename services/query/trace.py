@@ -74,6 +74,7 @@ def answered(prompts: Sequence[Prompted], answer: Answer, took_ms: float) -> Tra
         took_ms=round(took_ms, 2),
         dropped=dict(answer.dropped),
         masked=dict(answer.masked),
+        given_before=answer.given_before,
     )
 
 
@@ -131,6 +132,7 @@ def answer_events(caller: Caller, trace: Trace, answer: TracedAnswer) -> list[Au
         model=answer.model,
         cited=_pairs(cited),
         named=list(answer.named),
+        **({} if answer.given_before is None else {"given_before": answer.given_before}),
     )
     return [*events, given]
 

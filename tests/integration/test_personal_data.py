@@ -124,6 +124,7 @@ def test_nothing_of_a_person_is_left(desk: Desk, admin: httpx.Client, person: ht
     assert counted == {
         "conversations": 1, "turns": 1, "feedback": 1, "traces": 2, "identities": 1, "keys": 1, "known_places": 1,
         "golden_questions": 1, "comments_of_versions": 3, "memberships": 1, "grants": 2, "replies": 2,
+        "usage": 1,
     }  # fmt: skip
     assert person.post("/v1/search", json={"query": "hotel"}).status_code == 401
     assert admin.post(f"/v1/users/{user_id}/erase").status_code == 404

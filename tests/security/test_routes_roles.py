@@ -262,6 +262,7 @@ ROWS = (
         send={"json": lambda scene: {
             "knowledge_id": scene.space(), "query": "?", "retrieval_setting": {"top_k": 1, "score_threshold": 0.0}}}),
     Row("GET /v1/traces/{trace_id}",                            "401 404 200 404 404 200 200", _readers_trace),
+    Row("GET /v1/usage",                                        "401 200 200 200 200 200 200"),
     Row("POST /v1/traces/{trace_id}/replay",                    "401 404 200 404 404 200 200", _readers_trace),
     Row("POST /mcp",                                            "401 200 200 200 200 200 200",
         send={"json": {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, "headers": {"Accept": "application/json"}}),

@@ -12,15 +12,17 @@ from kbcore.bootstrap import Platform
 from services.api.app import create_app
 from services.auth.login import PasswordLogin
 from services.auth.watch import Watch
+from services.limits.gate import Gate
 
 
 @contextmanager
-def serving(platform: Platform) -> Iterator[str]:
-    """Serve this platform on a free loopback port; yields its address."""
+def serving(platform: Platform, gate: Gate | None = None) -> Iterator[str]:
+    """Serve this platform on a free loopback port, behind this gate if one is given; yields its address."""
     app = create_app(platform.settings)
     app.state.platform = platform
     app.state.watch = Watch(platform)  # what the application made for itself would open connections of its own
     app.state.login = PasswordLogin(platform, app.state.watch)
+    app.state.gate = gate or app.state.gate
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
@@ -33,4 +35,5 @@ def serving(platform: Platform) -> Iterator[str]:
         server.should_exit = True
         thread.join()
         app.state.watch.close()
+        app.state.gate.close()
         listener.close()

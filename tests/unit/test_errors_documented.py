@@ -44,7 +44,7 @@ def _raised() -> set[str]:
         "ingestion",
         *(
             f"services/{part}"
-            for part in ("api", "auth", "evaluation", "guard", "library", "provisioning", "query", "web")
+            for part in ("api", "auth", "evaluation", "guard", "library", "limits", "provisioning", "query", "web")
         ),
     ):
         for file in (ROOT / package).rglob("*.py"):

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from kbcore.domain.principal import Caller
-from kbcore.errors import Forbidden, ZhikuError
+from kbcore.errors import Forbidden, TooManyRequests, ZhikuError
 from services.api.mcp.tools import TOOLS, Tool, Visit
 
 _log = structlog.get_logger(__name__)
@@ -85,7 +85,8 @@ def _call(visit: Visit, tool: Tool, arguments: dict[str, object]) -> types.CallT
         visit.seen.refused(error.status, error.code)
         if error.status >= 500:
             _log.warning("tool failed", tool=tool.name, code=error.code, detail=error.detail)
-        return _failed(visit, error.code, error.detail)
+        more = {"retry_after": error.retry_after} if isinstance(error, TooManyRequests) else {}
+        return _failed(visit, error.code, error.detail, **more)
     except Exception as error:  # noqa: BLE001 - the outermost edge: the SDK would tell the client what it says
         _log.exception("unhandled error", tool=tool.name, kind=type(error).__name__)
         return _failed(visit, "internal_error", "Something went wrong here; the trace id finds it in the logs.")
@@ -105,8 +106,8 @@ def _succeeded(result: BaseModel) -> types.CallToolResult:
     return types.CallToolResult(content=[content], structured_content=result.model_dump(mode="json"))
 
 
-def _failed(visit: Visit, code: str, detail: str) -> types.CallToolResult:
-    said = json.dumps({"code": code, "detail": detail, "trace_id": visit.trace_id}, ensure_ascii=False)
+def _failed(visit: Visit, code: str, detail: str, **more: int) -> types.CallToolResult:
+    said = json.dumps({"code": code, "detail": detail, "trace_id": visit.trace_id, **more}, ensure_ascii=False)
     return types.CallToolResult(content=[types.TextContent(type="text", text=said)], is_error=True)
 
 

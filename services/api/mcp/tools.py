@@ -10,6 +10,7 @@ from kbcore.audit.events import AuditEvent
 from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
 from services.api.audited import SeenRequest
+from services.api.dependencies import Limits
 from services.api.mcp.place import Place
 from services.api.mcp.shapes import (
     Answered,
@@ -36,7 +37,7 @@ from services.library.revise import existing_version, text_of
 class Visit:
     """One request: whose it is, and where this server is for its client (`base_url`, without a slash at the end).
 
-    `seen` is the request as the audit log knows it.
+    `seen` is the request as the audit log knows it, `limits` are those that its tools ask as their routes do.
     """
 
     platform: Platform
@@ -44,6 +45,7 @@ class Visit:
     trace_id: str
     base_url: str
     seen: SeenRequest
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Tool:
 def search(visit: Visit, asked: SearchArguments) -> SearchResults:
     """As `POST /v1/search`."""
     body = SearchBody.model_validate(asked.model_dump())
-    found = search_passages(body, visit.platform, visit.caller, visit.trace_id)
+    found = search_passages(body, visit.platform, visit.caller, visit.limits, visit.trace_id)
     return SearchResults(
         results=[_hit(visit, result) for result in found.results],
         epoch=found.epoch,
@@ -123,7 +125,7 @@ def fetch(visit: Visit, asked: FetchArguments) -> Fetched:
 def ask(visit: Visit, asked: AskArguments) -> Answered:
     """As `POST /v1/ask`."""
     body = AskBody.model_validate(asked.model_dump())
-    answer = ask_question(body, visit.platform, visit.caller, visit.trace_id)
+    answer = ask_question(body, visit.platform, visit.caller, visit.limits, visit.trace_id)
     assert isinstance(answer, AskAnswer)  # it was not asked to stream
     return Answered(
         answer=answer.answer,

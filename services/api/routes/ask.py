@@ -11,11 +11,12 @@ from sse_starlette.sse import EventSourceResponse
 from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
 from kbcore.errors import ZhikuError
-from services.api.dependencies import CallerDep, PlatformDep, TraceIdDep
+from services.api.dependencies import CallerDep, LimitsDep, PlatformDep, TraceIdDep
 from services.api.gaps import gaps
 from services.api.schemas.ask import AskAnswer, AskBody, CitationOut, RetrievalEvent, TokenEvent
 from services.api.schemas.problem import problems
 from services.api.streaming import ServerEvent, event_stream
+from services.limits.rules import asked_of
 from services.query.answer import Answer, Event, Retrieved, Said
 from services.query.conversation import earlier_turns, remember
 from services.query.record import recorded_ask
@@ -32,21 +33,23 @@ _STREAM = {
 
 @router.post("/v1/ask", summary="Ask a question", response_model=AskAnswer, responses={200: _STREAM, **problems(404)})
 def ask_question(
-    body: AskBody, platform: PlatformDep, caller: CallerDep, trace_id: TraceIdDep
+    body: AskBody, platform: PlatformDep, caller: CallerDep, limits: LimitsDep, trace_id: TraceIdDep
 ) -> AskAnswer | EventSourceResponse:
     """An answer from what you may read: every statement carries the marker of a quote that confirms it.
 
     Text is sent only after it was verified. If the documents don't say, `abstained` is true.
     """
-    history = earlier_turns(platform.database, caller, body.conversation_id)
-    events = recorded_ask(platform, caller, body.request(history), streamed=body.stream, lists_passages=body.stream)
-    retrieved = next(events)  # whatever can be refused is refused here, with a status of its own
-    incomplete = gaps(platform, caller, retrieved.found, body.spaces) if isinstance(retrieved, Retrieved) else []
-    if isinstance(retrieved, Retrieved) and retrieved.question is not None:
-        body = body.model_copy(update={"question": retrieved.question})  # what a filter masked is not remembered
-    if body.stream:
-        return event_stream(_stream(platform, caller, body, trace_id, incomplete, retrieved, events))
-    answer = next(event for event in events if isinstance(event, Answer))
+    with limits.admit(model=asked_of(platform, body.model), answers=True) as admission:
+        history = earlier_turns(platform.database, caller, body.conversation_id)
+        events = recorded_ask(platform, caller, body.request(history), streamed=body.stream, lists_passages=body.stream)
+        retrieved = next(events)  # whatever can be refused is refused here, with a status of its own
+        incomplete = gaps(platform, caller, retrieved.found, body.spaces) if isinstance(retrieved, Retrieved) else []
+        if isinstance(retrieved, Retrieved) and retrieved.question is not None:
+            body = body.model_copy(update={"question": retrieved.question})  # what a filter masked is not remembered
+        if body.stream:
+            sent = _stream(platform, caller, body, trace_id, incomplete, retrieved, events)
+            return event_stream(admission.hold(sent))
+        answer = next(event for event in events if isinstance(event, Answer))
     return _finish(platform, caller, body, trace_id, incomplete, answer)
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from kbcore.errors import Unprocessable
 from kbcore.metadata.standpoint import Narrowing
-from services.api.dependencies import CallerDep, PlatformDep
+from services.api.dependencies import CallerDep, LimitsDep, PlatformDep
 from services.api.schemas.names import Text
 from services.api.schemas.problem import foreign_errors
 from services.query.found import Ranked
@@ -84,8 +84,11 @@ class DifyError(BaseModel):
     summary="Search one space (Dify External Knowledge API)",
     responses=foreign_errors(DifyError, 404),
 )
-def retrieve_for_dify(body: RetrievalBody, platform: PlatformDep, caller: CallerDep) -> RetrievalAnswer:
+def retrieve_for_dify(
+    body: RetrievalBody, platform: PlatformDep, caller: CallerDep, limits: LimitsDep
+) -> RetrievalAnswer:
     """The same search as `/v1/search`, with the same rights."""
+    limits.admit()
     limit = platform.settings.retrieval.max_top_k
     request = SearchRequest(
         query=body.query,

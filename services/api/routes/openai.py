@@ -13,11 +13,15 @@ from kbcore.bootstrap import Platform
 from kbcore.domain.ids import new_id
 from kbcore.errors import NotFound, RequestError, ZhikuError
 from kbcore.llm.routing import AUTOMATIC
-from services.api.dependencies import CallerDep, PlatformDep
+from kbcore.metadata import usage
+from kbcore.metadata.usage import Use
+from services.api.dependencies import CallerDep, LimitsDep, PlatformDep
 from services.api.schemas import openai as shapes
 from services.api.schemas.ask import CitationOut, UsageOut
 from services.api.schemas.problem import foreign_errors
 from services.api.streaming import ServerEvent, event_stream
+from services.limits.costs import count
+from services.limits.rules import asked_of
 from services.query.answer import Answer, Event, Said
 from services.query.record import recorded_ask
 from services.query.request import AskRequest
@@ -39,7 +43,7 @@ _STREAM = {
     responses={200: _STREAM, **foreign_errors(shapes.OpenAIErrorBody, 400, 404)},
 )
 def complete_chat(
-    body: shapes.ChatBody, platform: PlatformDep, caller: CallerDep
+    body: shapes.ChatBody, platform: PlatformDep, caller: CallerDep, limits: LimitsDep
 ) -> shapes.ChatCompletion | EventSourceResponse:
     """The last user message is the question, earlier ones are its history. Nothing is remembered on the server."""
     body.refuse_unsupported()
@@ -54,13 +58,14 @@ def complete_chat(
         max_tokens=body.max_completion_tokens or body.max_tokens,
         stop=stop,
     )
-    events = recorded_ask(platform, caller, request, streamed=body.stream)
-    next(events)  # whatever can be refused is refused here, with a status of its own
-    reply = _Reply(body.model)
-    if body.stream:
-        usage_wanted = body.stream_options is not None and body.stream_options.include_usage
-        return event_stream(_stream(reply, events, usage_wanted=usage_wanted))
-    return reply.whole(next(event for event in events if isinstance(event, Answer)))
+    with limits.admit(model=asked_of(platform, body.model), answers=True) as admission:
+        events = recorded_ask(platform, caller, request, streamed=body.stream)
+        next(events)  # whatever can be refused is refused here, with a status of its own
+        reply = _Reply(body.model)
+        if body.stream:
+            usage_wanted = body.stream_options is not None and body.stream_options.include_usage
+            return event_stream(admission.hold(_stream(reply, events, usage_wanted=usage_wanted)))
+        return reply.whole(next(event for event in events if isinstance(event, Answer)))
 
 
 @router.get("/v1/models", summary="List the models that can be asked", responses=foreign_errors(shapes.OpenAIErrorBody))
@@ -89,8 +94,12 @@ def _model(platform: Platform, name: str) -> shapes.Model:
     summary="Embed texts with the model of the index",
     responses=foreign_errors(shapes.OpenAIErrorBody, 400, 404),
 )
-def embed(body: shapes.EmbeddingsBody, platform: PlatformDep, _caller: CallerDep) -> shapes.EmbeddingList:
+def embed(
+    body: shapes.EmbeddingsBody, platform: PlatformDep, caller: CallerDep, limits: LimitsDep
+) -> shapes.EmbeddingList:
     """Unit vectors; texts longer than the model reads are cut."""
+    limits.admit()
+    begun = time.perf_counter()
     embedder = platform.embedding_model
     if body.model not in (embedder.name, AUTOMATIC):
         raise NotFound("model")
@@ -102,6 +111,10 @@ def embed(body: shapes.EmbeddingsBody, platform: PlatformDep, _caller: CallerDep
     else:
         vectors = embedder.embed_passages(texts)
     tokens = sum(embedder.count_tokens(texts))
+    used = Use(caller.user_id, embedder.name, tokens, 0, 0, round((time.perf_counter() - begun) * 1000))
+    with platform.database.begin() as connection:
+        usage.add(connection, [used])
+    count(used)
     return shapes.EmbeddingList(
         data=[
             shapes.Embedding(index=index, embedding=_encoded(vector, body.encoding_format))

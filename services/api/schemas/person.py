@@ -9,6 +9,7 @@ from kbcore.domain.trace import Trace
 from kbcore.metadata.person_records import FeedbackGiven, NamingGrant, RecordAbout
 from services.api.schemas.ask import TurnOut
 from services.api.schemas.people import ApiKeyShown, UserShown
+from services.api.schemas.usage import UsageFigures
 from services.library.person import PersonCopy, Thread
 
 
@@ -144,6 +145,7 @@ class PersonExport(BaseModel):
     feedback: list[FeedbackGivenOut]
     traces: list[TraceHead]
     audit: list[RecordOut]
+    usage: list[UsageFigures] = Field(description="What models cost, by day.")
     next_traces_after: str | None
     next_audit_after: int | None
 
@@ -163,6 +165,7 @@ class PersonExport(BaseModel):
             feedback=[FeedbackGivenOut.of(given) for given in copy.feedback],
             traces=[TraceHead.of(trace, shown=trace.id in copy.questions_shown) for trace in copy.traces],
             audit=[RecordOut.of(record, copy.readable) for record in copy.records],
+            usage=[UsageFigures.of(each) for each in copy.usage],
             next_traces_after=copy.more_traces,
             next_audit_after=copy.more_records,
         )

@@ -85,10 +85,13 @@ class TracedAnswerOut(BaseModel):
     took_ms: float
     dropped: dict[str, int] = Field(description="Statements of the model that were not let pass, by fault.")
     masked: dict[str, int] = Field(description="Personal data that was hidden from the model, by kind.")
+    given_before: str | None = Field(
+        description="The trace id of the answer that this one repeats; for administrators and auditors."
+    )
 
     @classmethod
-    def of(cls, answer: TracedAnswer) -> Self:
-        """The public shape."""
+    def of(cls, answer: TracedAnswer, *, says_before: bool) -> Self:
+        """The public shape; whose answer is repeated is told with `says_before`."""
         return cls(
             outcome=answer.outcome,
             reason=answer.reason,
@@ -102,6 +105,7 @@ class TracedAnswerOut(BaseModel):
             took_ms=answer.took_ms,
             dropped=dict(answer.dropped),
             masked=dict(answer.masked),
+            given_before=answer.given_before if says_before else None,
         )
 
 
@@ -166,5 +170,7 @@ class TraceOut(BaseModel):
             withheld=shown.withheld,
             refused=refused,
             took_ms=dict(trace.took_ms),
-            answer=None if trace.answer is None else TracedAnswerOut.of(trace.answer),
+            answer=None
+            if trace.answer is None
+            else TracedAnswerOut.of(trace.answer, says_before=shown.refused is not None),
         )
