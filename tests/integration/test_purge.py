@@ -335,15 +335,18 @@ def test_every_kept_generation_loses_the_rows(works: Works, document: str) -> No
     with works.platform.database.begin() as connection:
         new = NewGeneration(live.embedding, live.dimension, live.chunking, {})
         other = generations.insert_building(connection, "t_other", new, through=4)
-        for table in ("chunks", "version_chunks"):
-            columns = (
-                "id, document_id, text, embedded_hash, language, tokens, terms, valid_from, valid_to, policy_id, level"
-            )
-            if table == "version_chunks":
-                columns = 'document_id, version, ordinal, chunk_id, start, "end", heading, page, kind'
+        chunk = "id, document_id, text, embedded_hash, language, tokens, terms, valid_from, valid_to, policy_id, level"
+        for table, columns in {
+            "chunks": chunk,
+            "version_chunks": 'document_id, version, ordinal, chunk_id, start, "end", heading, page, kind',
+            "term_counts": "term, policy_id, level, rows",
+            "row_counts": "policy_id, level, rows",
+        }.items():
             connection.execute(
                 sa.text(f"INSERT INTO {table} (generation_id, {columns}) SELECT {other.id}, {columns} FROM {table}")
             )
+        counted = f"(SELECT sum(rows) FROM row_counts WHERE generation_id = {other.id})"
+        connection.execute(sa.text(f"UPDATE generations SET rows = {counted} WHERE id = {other.id}"))
     store = works.platform.vectors
     store.create(other.collection, other.dimension)
     try:
