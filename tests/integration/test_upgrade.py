@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
-from kbcore.domain.document import Origin, VersionState
+from kbcore.domain.document import FOREVER, Origin, VersionState
 from kbcore.domain.ids import new_id
+from kbcore.language.weights import document_weights, pack, term_id
 from kbcore.metadata import generations, versions
 from kbcore.metadata.database import Database
 from kbcore.metadata.generations import GenerationState
@@ -54,6 +55,35 @@ def before(postgres_url: str) -> Iterator[Database]:
     with server.connect() as connection:
         connection.execute(sa.text(f'DROP DATABASE "{name}"'))
     server.dispose()
+
+
+def test_terms_are_counted_anew_under_the_rights_of_their_rows(before: Database) -> None:
+    """One open row, one that was closed, one that waits to be published."""
+    shared, own = document_weights(["leave", "days"]), document_weights(["leave"])
+    with before.begin() as connection:
+        for row, weights, begun, ended in (
+            ("open", shared, 1, FOREVER),
+            ("second", own, 1, FOREVER),
+            ("closed", shared, 1, 2),
+            ("staged", shared, None, None),
+        ):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO chunks (generation_id, id, document_id, text, embedded_hash, language, tokens, terms,"
+                    " valid_from, valid_to) VALUES (1, :id, 'd', 't', '', 'en', 1, :terms, :begun, :ended)"
+                ),
+                {"id": row, "terms": pack(weights), "begun": begun, "ended": ended},
+            )
+    upgrade(before)
+    with before.begin() as connection:
+        counted = connection.execute(
+            sa.text("SELECT generation_id, term, policy_id, level, rows FROM term_counts")
+        ).all()
+        rows = connection.execute(sa.text("SELECT generation_id, policy_id, level, rows FROM row_counts")).all()
+        stamped = connection.execute(sa.text("SELECT id FROM chunks WHERE policy_id = 1 AND level = 1")).scalars().all()
+    assert {tuple(row) for row in counted} == {(1, term_id("leave"), 1, 1, 2), (1, term_id("days"), 1, 1, 1)}
+    assert [tuple(row) for row in rows] == [(1, 1, 1, 2)]
+    assert sorted(stamped) == ["closed", "open", "second"]
 
 
 def test_an_upgrade_keeps_everything_and_fills_what_is_new(before: Database) -> None:

@@ -14,6 +14,8 @@ QUERY_PATH = {"POST /v1/search", "POST /v1/ask", "POST /v1/chat/completions", "P
 """Recorded by the query path, with their traces."""
 
 OWN_WORDS = {
+    "GET /v1/access/explain": "access.explained",
+    "POST /v1/access/preview": "access.previewed",
     "POST /v1/audit/verify": "audit.verified",
     "GET /v1/traces/{trace_id}": "trace.read",
     "POST /v1/traces/{trace_id}/replay": "trace.replayed",

@@ -18,7 +18,8 @@ def test_a_key_needs_exactly_the_scope_that_the_table_says(scene: Scene, row: Ro
     assert scope is not None
     refused = row.call(scene, "admin", scene.client_with("admin", EVERYTHING - {scope}))
     assert refused.status_code == 403
-    assert "scope_missing" in refused.text or row.route == "POST /retrieval"
+    foreign = row.route == "POST /retrieval" or "/scim/v2/" in row.route  # errors in somebody else's shape
+    assert "scope_missing" in refused.text or foreign
     assert scope in refused.text
     enough = row.call(scene, "admin", scene.client_with("admin", frozenset({scope})))
     assert str(enough.status_code) == row.answers.split()[ROLES.index("admin")]

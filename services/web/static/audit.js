@@ -9,7 +9,7 @@ import { words } from "/assets/words.js";
 
 const FAMILIES = [
   "login", "logout", "password", "authentication", "identity", "key", "request", "search", "answer", "model", "document", "documents",
-  "policy", "membership", "user", "group", "space", "person", "versions", "job", "index", "access", "trace", "audit", "anomaly", "throttle",
+  "policy", "membership", "user", "group", "space", "complaint", "person", "versions", "job", "index", "access", "trace", "audit", "anomaly", "throttle",
 ];
 
 let events = [];

@@ -128,7 +128,7 @@ export const en = {
   audit_key_id: "Key", audit_address: "Address", audit_trace_id: "Trace", audit_document_ids: "Documents",
   audit_login: "Login", audit_login_succeeded: "Logged in", audit_login_refused: "Login refused", audit_logout: "Logged out",
   audit_password: "Password", audit_password_set: "Password set", audit_authentication: "Authentication",
-  audit_authentication_refused: "Authentication refused", audit_identity: "Identity", audit_identity_linked: "Identity linked", audit_key: "Key",
+  audit_authentication_refused: "Authentication refused", audit_identity: "Identity", audit_identity_linked: "Identity linked", audit_identity_unlinked: "Identity unlinked", audit_complaint: "Complaint", audit_complaint_made: "Complaint made", audit_complaint_closed: "Complaint closed", audit_key: "Key",
   audit_key_used: "Key used", audit_key_made: "Key made", audit_key_changed: "Key changed", audit_key_revoked: "Key revoked", audit_request: "Request",
   audit_request_done: "Done", audit_request_read: "Read", audit_request_refused: "Refused", audit_request_replayed: "Request repeated",
   audit_search: "Search", audit_search_retrieved: "Searched", audit_answer: "Answer", audit_answer_given: "Answered", audit_model: "Model",

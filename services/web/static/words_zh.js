@@ -125,7 +125,7 @@ export const zh = {
   audit_through: "（经 {name}）", audit_seq: "序号", audit_time: "时间", audit_kind: "类别", audit_actor: "谁", audit_acting: "代为操作", audit_key_id: "密钥",
   audit_address: "地址", audit_trace_id: "追踪号", audit_document_ids: "文档",
   audit_login: "登录", audit_login_succeeded: "登录", audit_login_refused: "登录被拒", audit_logout: "退出", audit_password: "密码", audit_password_set: "设置密码",
-  audit_authentication: "身份验证", audit_authentication_refused: "身份验证失败", audit_identity: "外部身份", audit_identity_linked: "关联外部身份", audit_key: "密钥",
+  audit_authentication: "身份验证", audit_authentication_refused: "身份验证失败", audit_identity: "外部身份", audit_identity_linked: "关联外部身份", audit_identity_unlinked: "解除外部身份关联", audit_complaint: "投诉", audit_complaint_made: "提出投诉", audit_complaint_closed: "处理完投诉", audit_key: "密钥",
   audit_key_used: "使用密钥", audit_key_made: "新建密钥", audit_key_changed: "修改密钥", audit_key_revoked: "吊销密钥", audit_request: "请求", audit_request_done: "完成操作",
   audit_request_read: "查看", audit_request_refused: "操作被拒", audit_request_replayed: "重复的请求", audit_search: "检索", audit_search_retrieved: "检索",
   audit_answer: "回答", audit_answer_given: "回答", audit_model: "模型", audit_model_called: "调用模型", audit_document: "单份文档", audit_document_read: "阅读文档",
