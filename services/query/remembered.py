@@ -47,7 +47,7 @@ def given_again(
     `question` is the one that was searched. Raises what `written` raises, and `AclUnavailable`.
     """
     index, trace_id = found.standpoint.index, current_trace_id()
-    if index is None or not _lasting(platform, request):
+    if index is None or not _lasting(platform, request, found):
         yield from written
         return
     asked = _question(platform, request, question, found, index, route)
@@ -71,10 +71,14 @@ def given_again(
         written.close()
 
 
-def _lasting(platform: Platform, request: AskRequest) -> bool:
-    """Only what depends on the documents and the question alone: nothing that was said before, no chance, no past."""
-    alone = not request.history and request.as_of.present and request.temperature == 0
-    return alone and platform.settings.answer.remember_minutes > 0
+def _lasting(platform: Platform, request: AskRequest, found: Found) -> bool:
+    """Only what depends on the documents and the question alone: nothing that was said before, no chance, no past.
+
+    Another day than today counts as past, whether the request names it or time words of the question mean it.
+    """
+    present = request.as_of.present and found.as_of.present and found.understood.effective_at is None
+    alone = not request.history and request.temperature == 0
+    return present and alone and platform.settings.answer.remember_minutes > 0
 
 
 def _complete(answer: Answer, route: Route) -> bool:
@@ -110,7 +114,10 @@ def _question(
         "language": language,
         "max_tokens": request.max_tokens,
         "stop": list(request.stop),
-        "settings": [settings.answer.model_dump(), settings.retrieval.model_dump(), settings.rerank.model],
+        "settings": [
+            part.model_dump(mode="json")  # secrets in it are stars
+            for part in (settings.answer, settings.retrieval, settings.rerank, settings.llm, settings.guard)
+        ],
         "question": platform.audit.key.pseudonym("\n".join(said)),
     }
     signature = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).digest()

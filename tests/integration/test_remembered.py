@@ -114,6 +114,21 @@ def test_another_question_is_not_the_same(desk: Desk, other: dict[str, Any]) -> 
         assert response.json()["routed_because"] != GIVEN_BEFORE
 
 
+@pytest.mark.parametrize(("words", "begins", "day"), [("去年的", 0, "三月三十一日"), ("明年的", 1, "六月三十日")])
+def test_time_words_mean_another_day_and_are_not_remembered(desk: Desk, words: str, begins: int, day: str) -> None:
+    begin = datetime(datetime.now(UTC).year + begins, 1, 1, tzinfo=UTC)
+    with desk.corpus.platform.database.begin() as connection:
+        handbook = documents.c.id == desk.documents["handbook"]
+        connection.execute(documents.update().where(handbook).values(effective_from=begin))
+    desk.corpus.revise(desk.documents["handbook"], "员工手册", HANDBOOK.replace("三月三十一日", "六月三十日"))
+    desk.chat.answer = GOOD.replace("三月三十一日", day)
+    with desk.client() as employee:
+        moved = say(employee, f"{words}{QUESTION}")
+        assert "有效的版本" in moved["answer"]
+        assert say(employee, f"{words}{QUESTION}")["routed_because"] != GIVEN_BEFORE
+    assert kept(desk) == []
+
+
 def test_what_was_said_before_and_chance_are_not_remembered(desk: Desk) -> None:
     with desk.client() as employee:
         first = say(employee)
