@@ -11,15 +11,22 @@ import os
 import sys
 from pathlib import Path
 
+import structlog
+
+from services.demo.manifest import manifest
 from services.query.conflicts import find_conflict
+from tests.builders import Corpus
 from tests.quality.answer_bench import Bench
+from tests.quality.answer_samples import final, settle
 from tests.quality.answer_sets import ANSWER_SETS, Case, fitz_cases
+from tests.servers.embedded import embedded_platform
 
 NAMES = ("nomiracl-zh", "nomiracl-en", "mtrag", "stard")
 
 
 def main(data: Path, size: int) -> None:
     """Print alarms and counts."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     bench = Bench()
     print("load", *(f"{value:.1f}" for value in os.getloadavg()))
     alarms = count = 0
@@ -34,9 +41,20 @@ def main(data: Path, size: int) -> None:
                 print(f"  {name} {found.kind}: {case.question!r}: {found.sides[0].quote!r} / {found.sides[1].quote!r}")
         print(f"{name}: {len(cases)} questions", flush=True)
     print(f"alarms: {alarms} of {count}")
+    print("sample company, alarms of answers:", _samples())
     disputes = [Case(q, "en", texts, True) for q, texts in fitz_cases(data, "dispute")]
-    found = sum(find_conflict(case.question, bench.ranked(case)) is not None for case in disputes)
-    print(f"FITZ-Gov disputes found: {found} of {len(disputes)}")
+    seen = sum(find_conflict(case.question, bench.ranked(case)) is not None for case in disputes)
+    print(f"FITZ-Gov disputes found: {seen} of {len(disputes)}")
+
+
+def _samples() -> str:
+    """The sample company's questions, asked by each of its people on the real path."""
+    sample = manifest()
+    with embedded_platform() as platform:
+        corpus = Corpus.open(platform)
+        people = settle(corpus, sample)
+        answers = [final(corpus, caller, each.text) for each in sample.questions for caller in people.values()]
+    return f"{sum(each.conflict is not None for each in answers)} of {len(answers)}"
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@
 their passages; recall = of those without an answer, how many are refused. Citation precision = of the quotes, how many
 are of a gold passage (stard) or touch the evidence that people marked (expmrc, clapnq); recall = of the answerable
 questions, how many got such a quote. `quoter` says the marked evidence, `fabricator` the same with another question's
-answer in it; both are real models over HTTP, and cite correctly. Shown = what verification let through.
+answer in it; both are real models over HTTP, and cite correctly. Shown = what verification let through: for the
+fabricator only where the strange answer is in what was shown.
 """
 
 import os
@@ -59,11 +60,13 @@ def main(data: Path, names: Sequence[str]) -> None:
                 marked = [(case, each) for case, each in zip(cases, ranked, strict=True) if case.answer]
                 if not marked:
                     continue
-                said = []
+                said, wrong = [], 0
                 for case, each in marked:
-                    server.answer = _words(role, case, [other for other, _ in marked])
+                    strange = _strange(case, [other for other, _ in marked])
+                    server.answer = _words(role, case, strange)
                     said.append(bench.reply(case.question, each, scripted, gated=False))
-                shown = Share(sum(bool(reply.text) for reply in said), len(said))
+                    wrong += strange in said[-1].text
+                shown = Share(wrong if role == "fabricator" else sum(bool(each.text) for each in said), len(said))
                 print(f"  {role}: shown {shown}; {_cited([case for case, _ in marked], said)}")
                 replies += said
             exact += sum(reply.exact for reply in replies)
@@ -83,13 +86,17 @@ def _scripted(server: ChatServer) -> AnswerModel:
     )
 
 
-def _words(role: str, case: Case, others: Sequence[Case]) -> str:
-    """The evidence with its marker; for the fabricator, with an answer in it that belongs to another question."""
+def _strange(case: Case, others: Sequence[Case]) -> str:
+    """An answer to another question, which stands nowhere in this one's passage."""
+    strange = [other.answer for other in others if other.answer not in case.passages[0]]
+    return random.Random(case.question).choice(strange)
+
+
+def _words(role: str, case: Case, strange: str) -> str:
+    """The evidence with its marker; for the fabricator, with the strange answer in it."""
     if role == "quoter":
         return f"{case.evidence}[1]"
-    strange = [other.answer for other in others if other.answer not in case.passages[0]]
-    answer = random.Random(case.question).choice(strange)
-    said = case.evidence.replace(case.answer, answer) if case.answer in case.evidence else f"{answer}。"
+    said = case.evidence.replace(case.answer, strange) if case.answer in case.evidence else f"{strange}。"
     return f"{said}[1]"
 
 
