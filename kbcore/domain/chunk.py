@@ -98,7 +98,7 @@ class Passage:
     """A chunk that SQL has confirmed this caller may read now; only `kbcore.metadata.passages.confirm` makes these.
 
     `current` = of the version that readers see now. `embedding` is float32[dimension] of unit length; `terms` is packed
-    by `kbcore.language.weights`.
+    by `kbcore.language.weights`. `made_at` is when this version was made.
     """
 
     chunk_id: str
@@ -117,5 +117,6 @@ class Passage:
     effective_from: datetime | None
     effective_to: datetime | None
     current: bool = True
+    made_at: datetime | None = None
     embedding: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     terms: bytes = field(default=b"", repr=False, compare=False)

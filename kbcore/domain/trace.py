@@ -24,6 +24,30 @@ class TraceOutcome(StrEnum):
     LEFT = "left"  # the client went away before the answer was complete
 
 
+class ConflictKind(StrEnum):
+    """In what two documents contradict each other."""
+
+    NUMBERS = "numbers"  # amounts, deadlines, dates
+    DENIAL = "denial"
+
+
+class ConflictShown(StrEnum):
+    """How an answer showed it."""
+
+    CITED = "cited"  # the answer cites both sides by itself
+    ADDED = "added"  # a notice stands below it
+    LEFT_OUT = "left_out"  # no room under the client's own limits, or the answer broke off
+
+
+@dataclass(frozen=True, slots=True)
+class TracedConflict:
+    """Two passages (chunk ids, the newer first) that contradict each other, and how that was shown."""
+
+    kind: ConflictKind
+    shown: ConflictShown
+    chunks: tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class TracedPassage:
     """A passage that the check let through: characters `start:end` of the stored text of that version.
@@ -47,7 +71,8 @@ class TracedPassage:
 @dataclass(frozen=True, slots=True)
 class Prompted:
     """What one model was asked. `sources` are the numbers (from 1) of the passages that it was to get, each text once;
-    `context` those of them that had room. The hashes are SHA-256 in hex: of the exact messages, of the template."""
+    `context` those of them that had room; `conflict` the (number, day) of those that it was told to contradict each
+    other. The hashes are SHA-256 in hex: of the exact messages, of the template."""
 
     model: str
     because: str
@@ -55,6 +80,7 @@ class Prompted:
     template_hash: str
     sources: tuple[int, ...]
     context: tuple[int, ...]
+    conflict: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +107,7 @@ class TracedAnswer:
     dropped: Mapping[str, int] = field(default_factory=dict)
     masked: Mapping[str, int] = field(default_factory=dict)
     given_before: str | None = None
+    conflict: TracedConflict | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class AnswerRequest:
 
     `searched` is the question as it was searched, with what else its words are called: to compare sentences with. No
     prompt has it.
+    `conflict` are the (number, day as 2026-01-31 or "") of two sources that contradict each other, the newer one first.
     """
 
     question: str
@@ -37,6 +38,7 @@ class AnswerRequest:
     max_tokens: int | None = None
     stop: Sequence[str] = ()
     searched: str = ""
+    conflict: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,13 +27,20 @@ def render(request: AnswerRequest, prompts: Path, context_tokens: int, name: str
 
     `name` is that of the prompt's files. Rules and examples are the same for every question, so a server can keep them.
     """
-    system, user, examples = _template(prompts, name, "zh" if request.language == "zh" else "en")
+    language = "zh" if request.language == "zh" else "en"
+    system, user, examples = _template(prompts, name, language)
+    warning = _warning(request, prompts, language)
     history = request.history[-_TURNS:]
-    spent = estimate_tokens(system + user + request.question) + sum(estimate_tokens(q + a) for q, a in history)
+    spent = estimate_tokens(system + user + warning + request.question) + sum(
+        estimate_tokens(q + a) for q, a in history
+    )
     spent += sum(estimate_tokens(message.content) for message in examples)
     room = context_tokens - spent - answer_tokens(request, context_tokens)
     boundary = _boundary(request)
     blocks = _fitting(request.sources, boundary, room)
+    numbers = tuple(source.number for source in request.sources[: len(blocks)])
+    if not all(number in numbers for number, _ in request.conflict):
+        warning = ""  # one of its sides had no room
     earlier = [
         message for question, answer in history for message in (Message("user", question), Message("assistant", answer))
     ]
@@ -41,11 +48,14 @@ def render(request: AnswerRequest, prompts: Path, context_tokens: int, name: str
         "boundary": boundary,
         "sources": "\n\n".join(blocks),
         "question": request.question,
+        "conflict": warning,
     }
     return Prompt(
         messages=(Message("system", system), *examples, *earlier, Message("user", fill(user, values))),
-        numbers=tuple(source.number for source in request.sources[: len(blocks)]),
-        template_hash=template_hash(system, user, *(message.content for message in examples)),
+        numbers=numbers,
+        template_hash=template_hash(
+            system, user, *(message.content for message in examples), _conflict_template(prompts, language)
+        ),
     )
 
 
@@ -97,6 +107,20 @@ def _boundary(request: AnswerRequest) -> str:
     for part in (request.question, *(source.title + "\n" + source.text for source in request.sources)):
         digest.update(part.encode(errors="replace") + b"\0")
     return digest.hexdigest()[:12]
+
+
+def _warning(request: AnswerRequest, prompts: Path, language: str) -> str:
+    """Our line that two sources contradict each other, by their numbers and days: nothing of a document is in it."""
+    if not request.conflict:
+        return ""
+    (newer, newer_day), (older, older_day) = request.conflict
+    values = {"newer": str(newer), "newerday": newer_day or "?", "older": str(older), "olderday": older_day or "?"}
+    return fill(_conflict_template(prompts, language), values) + "\n\n"
+
+
+@cache
+def _conflict_template(prompts: Path, language: str) -> str:
+    return (prompts / f"conflict.{language}.md").read_text(encoding="utf-8").strip()
 
 
 @cache

@@ -26,7 +26,7 @@ _CONFIRM = sa.text(f"""
     SELECT DISTINCT ON (c.id) c.id, d.id AS document_id, v.number,
         CASE WHEN v.number = d.version THEN d.title ELSE v.title END AS title, s.name AS space, c.text, p.page,
         p.heading, p.start, p.end, d.classification, c.language, v.effective_from, v.effective_to,
-        v.number = d.version AS current, c.terms, e.vector
+        v.created_at AS made_at, v.number = d.version AS current, c.terms, e.vector
     FROM hits c
     JOIN documents d ON d.id = c.document_id
     JOIN spaces s ON s.id = d.space_id
@@ -122,6 +122,7 @@ def _passage(row: sa.Row[tuple[object, ...]]) -> Passage:
         effective_from=row.effective_from,
         effective_to=row.effective_to,
         current=row.current,
+        made_at=row.made_at,
         embedding=None if row.vector is None else np.frombuffer(row.vector, dtype="<f4"),
         terms=row.terms,
     )

@@ -10,7 +10,17 @@ from sqlalchemy import Connection, Row
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from kbcore.domain.ids import first_id_at
-from kbcore.domain.trace import Prompted, Trace, TracedAnswer, TracedPassage, TraceKind, TraceOutcome
+from kbcore.domain.trace import (
+    ConflictKind,
+    ConflictShown,
+    Prompted,
+    Trace,
+    TracedAnswer,
+    TracedConflict,
+    TracedPassage,
+    TraceKind,
+    TraceOutcome,
+)
 
 # What is asked about a document that is being erased is not kept: between the document's end and the emptying of
 # questions comes `await_recorded`, so that this row is found there, or this statement sees the end.
@@ -140,9 +150,22 @@ def _trace(row: Row[tuple[object, ...]]) -> Trace:
 
 def _answer(stored: Mapping[str, Any]) -> TracedAnswer:
     prompts = tuple(
-        Prompted(**{**each, "sources": tuple(each["sources"]), "context": tuple(each["context"])})
+        Prompted(
+            **{
+                **each,
+                "sources": tuple(each["sources"]),
+                "context": tuple(each["context"]),
+                "conflict": tuple((number, day) for number, day in each.get("conflict", ())),
+            }
+        )
         for each in stored["prompts"]
     )
     cited = tuple((chunk, document, version, start, end) for chunk, document, version, start, end in stored["cited"])
-    made = {"outcome": TraceOutcome(stored["outcome"]), "prompts": prompts, "cited": cited}
+    conflict = None if stored.get("conflict") is None else _conflict(stored["conflict"])
+    made = {"outcome": TraceOutcome(stored["outcome"]), "prompts": prompts, "cited": cited, "conflict": conflict}
     return TracedAnswer(**{**stored, **made, "named": tuple(stored["named"])})
+
+
+def _conflict(stored: Mapping[str, Any]) -> TracedConflict:
+    newer, older = stored["chunks"]
+    return TracedConflict(ConflictKind(stored["kind"]), ConflictShown(stored["shown"]), (newer, older))

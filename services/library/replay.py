@@ -141,6 +141,7 @@ def _render(model: AnswerModel, kept: _Kept, prompted: Prompted, history: tuple[
                 sources=_sources(kept, prompted, own_titles=own_titles),
                 history=history,
                 max_tokens=kept.trace.asked.get("max_tokens"),
+                conflict=prompted.conflict,
             )
         )
         for own_titles in (False, True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from kbcore.domain.conversation import Citation
-from kbcore.domain.trace import Prompted
+from kbcore.domain.trace import Prompted, TracedConflict
 from kbcore.llm.interface import Usage
 from services.query.found import Found
 
@@ -40,6 +40,7 @@ class Answer:
     the present and for an epoch. `dropped` and `masked` count what the guard kept back: the model's
     statements by fault, personal data by kind. `given_before` is the trace id of the
     answer that this one repeats.
+    `conflict` are two documents that contradict each other on this.
     """
 
     text: str
@@ -56,6 +57,7 @@ class Answer:
     dropped: Mapping[str, int] = field(default_factory=dict)
     masked: Mapping[str, int] = field(default_factory=dict)
     given_before: str | None = None
+    conflict: TracedConflict | None = None
 
 
 Event = Retrieved | Prompted | Said | Answer

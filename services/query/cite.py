@@ -45,7 +45,7 @@ class Citer:
             return None
         self._texts.add(statement.text)
         known = len(self._citations)
-        markers = dict.fromkeys(self._mark(passage, span).marker for passage, span in evidence)
+        markers = dict.fromkeys(self.mark(passage, span).marker for passage, span in evidence)
         lead = statement.lead if self._texts != {statement.text} else ""
         return Cited(lead + statement.text + "".join(markers), self.citations[known:])
 
@@ -61,7 +61,8 @@ class Citer:
     def _find(self, statement: Statement, passage: Passage) -> Evidence | None:
         return find_evidence(statement.text, passage, self._question, self._similarity)
 
-    def _mark(self, passage: Passage, span: Evidence) -> Citation:
+    def mark(self, passage: Passage, span: Evidence) -> Citation:
+        """The citation of characters `start:end` of a passage's text, made when it is first needed."""
         key = (passage.chunk_id, span.start, span.end)
         if key not in self._citations:
             self._citations[key] = Citation(

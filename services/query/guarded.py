@@ -90,6 +90,11 @@ class Guarded:
         """The model as it is asked."""
         return guarded_model(self._platform, model)
 
+    def may_quote(self, line: str) -> bool:
+        """Whether a line of ours that quotes a document may be shown as it is: no unsafe markup, no filter objects."""
+        guard = guard_of(self._platform)
+        return guard.statements(self._platform.quoting_model, self._writing.sources, self._level).passed(line) == line
+
     def generate(
         self, model: AnswerModel, citer: Citer, count_tokens: Callable[[str], int], outcome: Outcome
     ) -> Generator[Said, None, None]:

@@ -12,10 +12,13 @@ from kbcore.language.frame import question_language
 from kbcore.llm.interface import AnswerRequest, Usage
 from kbcore.llm.routing import Route
 from kbcore.observability.metrics import answers
+from services.guard.configured import guard_of
 from services.query.abstain import abstention
 from services.query.answer import Answer, Event, Said
 from services.query.assemble import assemble
 from services.query.cite import Citer
+from services.query.conflict_notice import fits_into, show_conflict
+from services.query.conflicts import find_conflict
 from services.query.found import Found
 from services.query.generate import Outcome
 from services.query.guarded import Guarded
@@ -56,20 +59,26 @@ def respond(
 
     `level` is the highest of all that the model is sent.
     """
+    sources = assemble(found.ranked)
+    conflict = find_conflict(question, found.ranked, guard_of(platform).taints(sources))
     writing = AnswerRequest(
         question=question,
         language=question_language(question),
-        sources=assemble(found.ranked),
+        sources=sources,
         history=tuple(pair for pair in request.history if pair[1]),
         temperature=request.temperature,
         max_tokens=request.max_tokens,
         stop=request.stop,
         searched=found.understood.searched,
+        conflict=() if conflict is None else tuple((side.number, side.day) for side in conflict.sides),
     )
     citer = Citer([item.passage for item in found.ranked], question, _similarity(platform))
     outcome = Outcome()
     guarded = Guarded(platform, writing, [item.passage for item in found.ranked], level, _similarity(platform))
     route = yield from _write(platform, route, writing, citer, outcome, guarded)
+    shown = yield from show_conflict(
+        question, conflict, route.model.name, citer, outcome, fits_into(writing, _tokens(platform)), guarded.may_quote
+    )
     usage = outcome.usage or _counted(platform, writing, outcome)
     if not outcome.text and outcome.finish_reason == "stop" and outcome.reason:
         yield from abstain(question, found, outcome.reason, explained(route, outcome), usage, guarded)
@@ -88,6 +97,7 @@ def respond(
         finish_reason=outcome.finish_reason,
         dropped=guarded.dropped,
         masked=guarded.masked,
+        conflict=shown,
     )
 
 
@@ -120,7 +130,9 @@ def _write(
 def _prompted(guarded: Guarded, route: Route, writing: AnswerRequest) -> Prompted:
     prompt = guarded.model(route.model).prompt(writing)
     numbers = tuple(source.number for source in writing.sources)
-    return Prompted(route.model.name, route.because, prompt.hash, prompt.template_hash, numbers, prompt.numbers)
+    return Prompted(
+        route.model.name, route.because, prompt.hash, prompt.template_hash, numbers, prompt.numbers, writing.conflict
+    )
 
 
 def _similarity(platform: Platform) -> Similarity:

@@ -75,6 +75,7 @@ def answered(prompts: Sequence[Prompted], answer: Answer, took_ms: float) -> Tra
         dropped=dict(answer.dropped),
         masked=dict(answer.masked),
         given_before=answer.given_before,
+        conflict=answer.conflict,
     )
 
 

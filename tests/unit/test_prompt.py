@@ -55,7 +55,7 @@ def test_prompts_say_the_same_in_both_languages() -> None:
         text = (PROMPTS / f"answer.{language}.md").read_text(encoding="utf-8")
         assert text.count("\n---\n") == 1
         assert "NO_ANSWER" in text
-        for slot in ("{{boundary}}", "{{sources}}", "{{question}}"):
+        for slot in ("{{boundary}}", "{{sources}}", "{{conflict}}", "{{question}}"):
             assert text.count(slot) == 1
 
 
@@ -73,3 +73,18 @@ def test_the_small_prompt_has_two_examples_that_no_document_can_be_mistaken_for(
     assert "考勤" in samples
     assert not [word for word in ("塔尔沃", "石蜥", "Tarvo", "lizard") if word in samples]
     assert sum(estimate_tokens(each.content) for each in prompt[:5]) < 700
+
+
+@pytest.mark.parametrize(("language", "word"), [("zh", "互相矛盾"), ("en", "contradict each other")])
+def test_a_conflict_is_named_by_numbers_and_days_if_both_sides_have_room(language: str, word: str) -> None:
+    sources = [source(1, "五天。", "标题甲"), source(2, "七天。", "标题乙")]
+    request = AnswerRequest("年假?", language, sources, conflict=((2, "2026-03-01"), (1, "")))
+    text = render(request, PROMPTS, 4096).messages[-1].content
+    line = next(line for line in text.splitlines() if word in line)
+    assert "2026-03-01" in line
+    assert "{{" not in line
+    assert "标题" not in line
+    assert text.endswith("年假?")
+    assert word not in render(AnswerRequest("年假?", language, sources), PROMPTS, 4096).messages[-1].content
+    far = AnswerRequest("年假?", language, [source(n, "年假" * 150) for n in range(1, 9)], conflict=((8, ""), (1, "")))
+    assert word not in render(far, PROMPTS, 2048).messages[-1].content

@@ -88,6 +88,12 @@ class TracedAnswerOut(BaseModel):
     given_before: str | None = Field(
         description="The trace id of the answer that this one repeats; for administrators and auditors."
     )
+    conflict: str | None = Field(
+        description="`numbers` or `denial`: two of the passages contradict each other in that; null = none do."
+    )
+    conflict_shown: str | None = Field(
+        description="`cited` (the answer cites both), `added` (a notice below it), `left_out` (no room, or broken off)."
+    )
 
     @classmethod
     def of(cls, answer: TracedAnswer, *, says_before: bool) -> Self:
@@ -106,6 +112,8 @@ class TracedAnswerOut(BaseModel):
             dropped=dict(answer.dropped),
             masked=dict(answer.masked),
             given_before=answer.given_before if says_before else None,
+            conflict=None if answer.conflict is None else answer.conflict.kind,
+            conflict_shown=None if answer.conflict is None else answer.conflict.shown,
         )
 
 
