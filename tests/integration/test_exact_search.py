@@ -61,7 +61,7 @@ def test_both_ways_name_the_same_rows(corpus: Corpus, mode: Mode, request_of: di
             request = SearchRequest(query, LIMIT, mode=mode, **request_of)  # type: ignore[arg-type]
             words = analyse(query)
             standpoint = stand(corpus.platform, caller, words, request)
-            vectors = QueryVectors(embed(corpus.platform, standpoint, request), weigh(words, standpoint))
+            vectors = QueryVectors(embed(corpus.platform, standpoint, request), weigh(words, standpoint, request))
             assert standpoint.index is not None
             exact = candidates(corpus.platform, standpoint.index, standpoint, vectors, mode, LIMIT)
             settings = corpus.platform.settings

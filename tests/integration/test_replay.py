@@ -199,6 +199,7 @@ def test_an_asker_who_cannot_ask_any_more(desk: Desk, auditor: httpx.Client, emp
 
 def test_earlier_questions_in_a_follow_up_are_the_askers_only(desk: Desk, auditor: httpx.Client) -> None:
     platform, secret = desk.corpus.platform, "薪酬信息可以外传吗？"
+    subject = "薪酬信息外传"  # what the follow-up takes from it
     asked_always = platform.settings.answer.model_copy(update={"min_score_zh": 0.0})
     platform.settings = platform.settings.model_copy(update={"answer": asked_always})
     desk.chat.answer = GOOD
@@ -206,16 +207,16 @@ def test_earlier_questions_in_a_follow_up_are_the_askers_only(desk: Desk, audito
         first = ask(hr, secret)
         second = ask(hr, "那年假结转呢？", conversation_id=first["conversation_id"], model="say", spaces=["public"])
         own = hr.get(f"/v1/traces/{second['trace_id']}").raise_for_status().json()
-        assert secret in own["request"]["standalone"]
+        assert subject in own["request"]["standalone"]
         assert secret in str(replay(hr, second["trace_id"])["prompt"])
     assert auditor.get(f"/v1/traces/{first['trace_id']}").json()["question"] is None
     seen = auditor.get(f"/v1/traces/{second['trace_id']}").raise_for_status()
     assert seen.json()["question"] == "那年假结转呢？"
     assert seen.json()["request"]["standalone"] is None
-    assert secret not in seen.text
+    assert "薪酬信息" not in seen.text
     again = replay(auditor, second["trace_id"])
     assert (again["identical"], again["prompt"]) == (True, None)
-    assert secret not in str(again)
+    assert "薪酬" not in str(again)
 
 
 def test_who_acts_for_an_administrator_learns_no_more_by_a_replay(desk: Desk) -> None:
