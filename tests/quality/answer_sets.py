@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.query.rewrite import rewrite
-
+from services.query.understand.rewrite import rewrite
 from tests.quality.answer_quotes import SETS, questions
 
 SEED = 20_261_126
