@@ -10,7 +10,7 @@ from kbcore.bootstrap import audit_trail
 from kbcore.errors import ConfigurationError, RequestError
 from kbcore.metadata.database import Database
 from kbcore.settings import load_settings
-from services.library.first_admin import local_key
+from services.auth.first_admin import local_key
 from services.supervisor.folder import DataFolder
 from services.supervisor.state import State
 

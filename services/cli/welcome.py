@@ -39,7 +39,7 @@ def welcome(
 def _first_key(settings: Settings, addresses: Mapping[str, str]) -> str | None:
     from kbcore.bootstrap import audit_trail  # noqa: PLC0415
     from kbcore.metadata.database import Database  # noqa: PLC0415 (SQLAlchemy loads while the servers start)
-    from services.library.first_admin import create_first_admin  # noqa: PLC0415
+    from services.auth.first_admin import create_first_admin  # noqa: PLC0415
 
     database = Database(addresses.get("ZHIKU_DATABASE__URL") or settings.database.url.get_secret_value(), pool_size=1)
     try:

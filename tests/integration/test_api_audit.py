@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from kbcore.audit.head_file import HeadFile
 from kbcore.metadata import users
+from services.auth.first_admin import local_key
 from services.cli.main import build
-from services.library.first_admin import local_key
 from tests.api_server import Api
 from tests.integration.auditing import tampering
 
