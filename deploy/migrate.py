@@ -10,7 +10,7 @@ from kbcore.errors import ZhikuError
 from kbcore.metadata.database import Database
 from kbcore.metadata.migrate import upgrade
 from kbcore.settings import load_settings
-from services.library.first_admin import create_first_admin
+from services.auth.first_admin import create_first_admin
 
 
 def main() -> None:
