@@ -71,7 +71,16 @@ class By(StrEnum):
     SPACE = "space"
 
 
-_COLUMN = {By.DAY: "u.day::text", By.USER: "u.user_id", By.MODEL: "u.model", By.SPACE: "u.space"}
+_SUMS = sa.text(f"""
+    SELECT CASE CAST(:by AS text)
+        WHEN '{By.DAY}' THEN u.day::text WHEN '{By.USER}' THEN u.user_id WHEN '{By.MODEL}' THEN u.model ELSE u.space
+        END AS key, {_FIGURES}
+    FROM usage u WHERE {_VISIBLE}
+        AND (CAST(:user AS text) IS NULL OR u.user_id = :user) AND (CAST(:space AS text) IS NULL OR u.space = :space)
+        AND (CAST(:model AS text) IS NULL OR u.model = :model)
+        AND (CAST(:since AS date) IS NULL OR u.day >= :since) AND (CAST(:until AS date) IS NULL OR u.day < :until)
+    GROUP BY 1 ORDER BY 1
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +152,6 @@ class Which:
     since: date | None = None
     until: date | None = None
 
-    def conditions(self) -> tuple[str, dict[str, object]]:
-        """SQL on `u`, and its bind parameters."""
-        said = {
-            "u.user_id = :user": ("user", self.user_id),
-            "u.space = :space": ("space", self.space),
-            "u.model = :model": ("model", self.model),
-            "u.day >= :since": ("since", self.since),
-            "u.day < :until": ("until", self.until),
-        }
-        chosen = {text: named for text, named in said.items() if named[1] is not None}
-        return "".join(f" AND {text}" for text in chosen), dict(chosen.values())
-
 
 def add(connection: Connection, uses: Sequence[Use]) -> None:
     """Count requests."""
@@ -171,11 +168,18 @@ def spent(connection: Connection, user_id: str, today: date, *, in_all: bool) ->
 
 def figures(connection: Connection, caller: Caller, which: Which, by: By) -> list[Figures]:
     """Sums by `by`, in its order: of everybody for auditors and administrators, of itself for everyone else."""
-    where, values = which.conditions()
-    column = _COLUMN[by]
     rows = connection.execute(
-        sa.text(f"SELECT {column} AS key, {_FIGURES} FROM usage u WHERE {_VISIBLE}{where} GROUP BY 1 ORDER BY 1"),
-        {**values, "caller": caller.user_id, "trusted": caller.is_trusted},
+        _SUMS,
+        {
+            "by": by,
+            "user": which.user_id,
+            "space": which.space,
+            "model": which.model,
+            "since": which.since,
+            "until": which.until,
+            "caller": caller.user_id,
+            "trusted": caller.is_trusted,
+        },
     )
     return [
         Figures(

@@ -39,6 +39,7 @@ SAMPLE = [chr(number) for number in (*range(32, 384), *range(0x3000, 0x3020), *r
 FOREVER = 1000
 TOLD_APART = {
     "ingestion.clean.cjk_spacing._STRETCH": "spaces and characters, never the same one",
+    "kbcore.language.quantities._COUNTED": "a round begins with a separator, which no number holds",
     "ingestion.load.media_type._MAIL": "a round ends with a line's end, and a folded line begins with a blank",
 }
 """Repetitions in repetitions whose rounds can begin at one place only, and why."""
