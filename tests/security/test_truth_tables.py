@@ -25,7 +25,7 @@ from kbcore.permissions.policy import ALWAYS, Denial, Grant, Period, Policy, Rol
 README = Path(__file__).parents[2] / "kbcore" / "permissions" / "README.md"
 NOW = datetime.now(UTC)
 MOMENTS = {"unset": None, "past": NOW - timedelta(days=1), "future": NOW + timedelta(days=1)}
-EARLIER = {"past": NOW - timedelta(days=2), "future": NOW + timedelta(hours=1), "unset": None}
+EARLIER = {"past": NOW - timedelta(days=2), "future": NOW + timedelta(hours=12), "unset": None}
 ELSEWHERE = Policy(frozenset({Grant("everyone", Role.MANAGER)}))
 """What stands where it must not count: it would let everybody in."""
 
