@@ -198,7 +198,7 @@ class OidcSettings(_Section):
     groups_claim: str = Field(min_length=1)
     create_users: bool
     create_groups: bool
-    clearance: Literal["public", "internal", "confidential", "restricted"]
+    clearance: Level
     leeway_s: int = Field(ge=0, le=300)
     jwks_ttl_s: int = Field(ge=10)
     token_max_age_s: int = Field(ge=1)
@@ -469,7 +469,7 @@ class HttpFilterSettings(_Section):
     kind: Literal["openai", "json"]
     model: str = ""
     api_key: SecretStr = SecretStr("")
-    max_classification: Literal["public", "internal", "confidential", "restricted"] = "internal"
+    max_classification: Level = "internal"
     unseen: Literal["allow", "refuse"] = "refuse"
     timeout_s: float = Field(gt=0, default=10.0)
 

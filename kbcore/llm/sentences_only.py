@@ -4,10 +4,10 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from kbcore.domain.document import Classification
 from kbcore.llm.interface import AnswerModel, AnswerPart, AnswerRequest, Prompt, Source
 from kbcore.llm.prompt import estimate_tokens
 from kbcore.llm.quotable import Quote
+from kbcore.llm.wrapped import WrappedModel
 
 ROOM = 400
 """Tokens (estimated) of source text that are given."""
@@ -29,25 +29,15 @@ class Ranker(Protocol):
         """The quotes that were compared, best first."""
 
 
-class SentencesOnly:
+class SentencesOnly(WrappedModel):
     """`AnswerModel` that passes on what another one says to a question about fewer, shorter sources.
 
     Numbers of sources stay, so markers mean what they meant; what is said is verified against the whole passages.
     """
 
     def __init__(self, model: AnswerModel, ranker: Ranker) -> None:
-        self._model = model
+        super().__init__(model)
         self._ranker = ranker
-
-    @property
-    def name(self) -> str:
-        """The model's."""
-        return self._model.name
-
-    @property
-    def allowed(self) -> Classification:
-        """The model's."""
-        return self._model.allowed
 
     def prompt(self, request: AnswerRequest) -> Prompt:
         """See `AnswerModel.prompt`."""
@@ -56,10 +46,6 @@ class SentencesOnly:
     def answer(self, request: AnswerRequest) -> Generator[AnswerPart, None, None]:
         """See `AnswerModel.answer`."""
         yield from self._model.answer(self._narrowed(request))
-
-    def ping(self) -> None:
-        """See `AnswerModel.ping`."""
-        self._model.ping()
 
     def _narrowed(self, request: AnswerRequest) -> AnswerRequest:
         judged = self._ranker.rank(request.question, request.sources)

@@ -3,8 +3,8 @@
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
-from kbcore.domain.document import Classification
 from kbcore.llm.interface import AnswerModel, AnswerPart, AnswerRequest, Prompt
+from kbcore.llm.wrapped import WrappedModel
 from services.guard.masking import Restorer, mask
 from services.guard.plain_text import without_invisible
 from services.guard.sources import Handling, Unmarking, shielded
@@ -18,23 +18,13 @@ class Masking:
     regions: Sequence[str] = ("CN", "US")
 
 
-class GuardedModel:
+class GuardedModel(WrappedModel):
     """`AnswerModel` around another one; `masking` None = personal data goes to the model as it is."""
 
     def __init__(self, model: AnswerModel, handling: Handling, masking: Masking | None) -> None:
-        self._model = model
+        super().__init__(model)
         self._handling = handling
         self._masking = masking
-
-    @property
-    def name(self) -> str:
-        """The model's own."""
-        return self._model.name
-
-    @property
-    def allowed(self) -> Classification:
-        """The model's own."""
-        return self._model.allowed
 
     def prompt(self, request: AnswerRequest) -> Prompt:
         """What the model is really sent."""
@@ -56,10 +46,6 @@ class GuardedModel:
                 yield AnswerPart(text=rest)
         finally:
             parts.close()
-
-    def ping(self) -> None:
-        """Return if the model answers, raise `Unavailable` if not."""
-        self._model.ping()
 
     def prepared(self, request: AnswerRequest) -> tuple[AnswerRequest, Restorer]:
         """What the model is really sent, and what puts masked values back."""

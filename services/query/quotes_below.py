@@ -8,6 +8,7 @@ from kbcore.domain.document import Classification
 from kbcore.llm.interface import NO_ANSWER, AnswerModel, AnswerPart, AnswerRequest, Prompt
 from kbcore.llm.prompt import quoted_from
 from kbcore.llm.routing import Route
+from kbcore.llm.wrapped import WrappedModel
 from services.guard.guard import QUOTING
 from services.query.answer import Said
 from services.query.generate import Outcome
@@ -70,35 +71,17 @@ def _heading(
     yield Said(text)
 
 
-class _Watched:
+class _Watched(WrappedModel):
     """The model, and whether it came to its end."""
 
     def __init__(self, model: AnswerModel) -> None:
-        self._model = model
+        super().__init__(model)
         self.ended = False
-
-    @property
-    def name(self) -> str:
-        """The model's."""
-        return self._model.name
-
-    @property
-    def allowed(self) -> Classification:
-        """The model's."""
-        return self._model.allowed
-
-    def prompt(self, request: AnswerRequest) -> Prompt:
-        """See `AnswerModel.prompt`."""
-        return self._model.prompt(request)
 
     def answer(self, request: AnswerRequest) -> Generator[AnswerPart, None, None]:
         """See `AnswerModel.answer`."""
-        yield from self._model.answer(request)
+        yield from super().answer(request)
         self.ended = True
-
-    def ping(self) -> None:
-        """See `AnswerModel.ping`."""
-        self._model.ping()
 
 
 class _Ready:
