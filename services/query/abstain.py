@@ -1,6 +1,7 @@
 """Abstain: when the documents do not say, say so, and say what was looked at."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from kbcore.language.frame import question_language
 from kbcore.language.identifiers import identifiers
@@ -33,27 +34,53 @@ _TEXT = {
 }
 
 
-def too_weak(question: str, ranked: Sequence[Ranked], settings: AnswerSettings) -> str | None:
-    """The reason not to answer at all, judged before any model is asked; None if there is evidence.
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How much speaks for an answer, known before any model is asked.
 
-    Every identifier of the question (`E1042`) must stand in some passage. Evidence is the best cosine plus the weighted
-    share of the question's terms that the best passage covers. Where the best passage is in the other language it
-    shares no terms: its cosine has a threshold of its own, or it holds the question's identifiers. What the thresholds
-    keep and refuse: docs/decisions/0011-answers.md.
+    `score` is the best cosine plus the weighted share (0-1) of the question's terms that the best passage covers; where
+    the best passage is in the other language (`across`) its cosine alone, for it shares no terms. `named`: an
+    identifier of the question (`E1042`) stands in the best passage. `missing`: one of them stands in none.
     """
+
+    language: str
+    score: float
+    across: bool
+    named: bool
+    missing: bool
+
+    def enough(self, settings: AnswerSettings) -> bool:
+        """Whether it reaches the thresholds. What they keep and refuse: docs/decisions/0011-answers.md."""
+        if self.missing:
+            return False
+        if self.across:
+            return self.named or self.score >= settings.min_score_cross
+        return self.score >= (settings.min_score_zh if self.language == "zh" else settings.min_score_en)
+
+
+def evidence(question: str, ranked: Sequence[Ranked], settings: AnswerSettings) -> Evidence:
+    """What the passages found (at least one) speak for an answer to `question`."""
+    language, named = detect_language(question), identifiers(question)
+    across = ranked[0].passage.language != language
+    if across:
+        score = _best(ranked[0].dense)
+    else:
+        score = _best(*(item.dense for item in ranked))
+        score += settings.coverage_weight * _best(*(item.keyword for item in ranked))
+    return Evidence(
+        language=language,
+        score=score,
+        across=across,
+        named=bool(named) and named <= _named_in(ranked[:1]),
+        missing=not named <= _named_in(ranked),
+    )
+
+
+def too_weak(question: str, ranked: Sequence[Ranked], settings: AnswerSettings) -> str | None:
+    """The reason not to answer at all, judged before any model is asked; None if there is evidence."""
     if not ranked:
         return NOTHING_FOUND
-    named = identifiers(question)
-    if not named <= _named_in(ranked):
-        return EVIDENCE_TOO_WEAK
-    language = detect_language(question)
-    if ranked[0].passage.language != language:
-        known = named and named <= _named_in(ranked[:1])
-        return None if known or _best(ranked[0].dense) >= settings.min_score_cross else EVIDENCE_TOO_WEAK
-    threshold = settings.min_score_zh if language == "zh" else settings.min_score_en
-    evidence = _best(*(item.dense for item in ranked))
-    evidence += settings.coverage_weight * _best(*(item.keyword for item in ranked))
-    return EVIDENCE_TOO_WEAK if evidence < threshold else None
+    return None if evidence(question, ranked, settings).enough(settings) else EVIDENCE_TOO_WEAK
 
 
 def _named_in(ranked: Sequence[Ranked]) -> frozenset[str]:

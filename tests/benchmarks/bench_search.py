@@ -71,11 +71,11 @@ def main(rows: int) -> None:
 
         def floor(question: str) -> Callable[[], object]:
             words = analyse(question)
-            standpoint = stand(platform, caller, words, SearchRequest(question, 8))
+            request = SearchRequest(question, 8)
+            standpoint = stand(platform, caller, words, request)
             where = VectorFilter(standpoint.scope, standpoint.epoch)
-            return lambda: raw_calls(
-                raw, platform, corpus.generation.collection, question, where, weigh(words, standpoint)
-            )
+            weights = weigh(words, standpoint, request)
+            return lambda: raw_calls(raw, platform, corpus.generation.collection, question, where, weights)
 
         report(rows, questions, ask, floor)
 
