@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 from ingestion.index.work import knows_model
 from ingestion.tasks import Workbench
 from ingestion.watch import watch
+from kbcore.audit.events import AuditEvent
 from kbcore.bootstrap import Platform
 from kbcore.domain.job import JobKind, JobState
 from kbcore.errors import Unavailable
-from kbcore.metadata import cached_answers, generations, jobs, retention, traces
+from kbcore.metadata import audit_verify, cached_answers, generations, jobs, retention, traces
 from kbcore.metadata.audit_export import export_head
 
 log = structlog.get_logger(__name__)
@@ -25,6 +26,7 @@ _OVERTAKEN_BY_S = 60.0
 _RESEND_LIMIT = 100
 _PRUNE_LIMIT = 5000
 _RETENTION_EVERY_S = 300.0  # how often is looked; a space is purged at most hourly
+_VERIFY_LOOK_S = 60.0  # how often is looked whether the audit log is due
 
 
 class Housekeeper:
@@ -38,6 +40,7 @@ class Housekeeper:
             Repeated("sweeper", every_s, self.sweep),
             Repeated("retention", _RETENTION_EVERY_S, self.order_purges),
             Repeated("audit heads", bench.platform.settings.audit.export_every_s, self.export_head),
+            Repeated("audit log", _VERIFY_LOOK_S, self.verify_audit),
             Repeated("traces", _RETENTION_EVERY_S, self.prune_traces),
             Repeated("anomalies", bench.platform.settings.anomaly.every_s, self.watch),
         )
@@ -111,6 +114,21 @@ class Housekeeper:
         if verdict is not None and verdict.first_broken is not None:
             broken = verdict.first_broken
             log.error("the audit log was changed; no head of it is exported", seq=broken.seq, why=broken.why)
+
+    def verify_audit(self) -> None:
+        """Verify the whole audit log when it is due; what was found is recorded in it."""
+        platform = self._bench.platform
+        every_hours = platform.settings.audit.verify_every_hours
+        with platform.database.begin() as connection:
+            if not every_hours or not audit_verify.is_due(connection, every_hours):
+                return
+        verdict = audit_verify.verify(platform.database, platform.audit.keys, platform.audit_heads)
+        if verdict is None:
+            return
+        platform.audit.record([AuditEvent("audit.verified", detail=verdict.recorded())])
+        if verdict.first_broken is not None:
+            broken = verdict.first_broken
+            log.error("the audit log was changed", seq=broken.seq, why=broken.why)
 
 
 def _order_following(platform: Platform, connection: Connection) -> list[str]:

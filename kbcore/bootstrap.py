@@ -339,4 +339,4 @@ def audit_trail(settings: Settings, database: Database) -> AuditTrail:
     file = settings.home / "keys" / "audit.key"
     secret = seed_from_text(given, "setting audit.key") if given else seed_from_file(file)
     former = [seed_from_text(key.get_secret_value(), "setting audit.former_keys") for key in settings.audit.former_keys]
-    return AuditTrail(database, ChainKey(secret), [ChainKey(each) for each in former])
+    return AuditTrail(database, ChainKey(secret), [ChainKey(each) for each in former], goes_on=not given)

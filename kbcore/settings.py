@@ -151,6 +151,7 @@ class AuditSettings(_Section):
     heads_folder: str
     heads_bucket: str
     export_every_s: float = Field(gt=0)
+    verify_every_hours: float = Field(ge=0, le=8760)
     refusals_per_minute: int = Field(ge=1)
 
 

@@ -59,6 +59,18 @@ class Verdict:
         """True if nothing is wrong."""
         return self.first_broken is None
 
+    def recorded(self) -> dict[str, Any]:
+        """As an audit record and the API say it."""
+        broken = self.first_broken
+        return {
+            "ok": self.ok,
+            "records": self.records,
+            "last_seq": self.end.seq,
+            "first_broken": None if broken is None else {"seq": broken.seq, "why": broken.why},
+            "heads_checked": self.heads_checked,
+            "key_unknown": self.key_unknown,
+        }
+
 
 class Check:
     """One walk along the chain. Bounded memory: some thousand records at a time."""

@@ -116,6 +116,12 @@ def first_stray(connection: Connection) -> int | None:
     return place
 
 
+def last_key(connection: Connection) -> str | None:
+    """The fingerprint of the key that the last record was made with; None for an empty log."""
+    last = sa.select(audit_events.c.mac_key).order_by(audit_events.c.seq.desc()).limit(1)
+    return connection.execute(last).scalar()
+
+
 def last_seq(connection: Connection) -> int:
     """The place of the last record that is there, whatever the head says."""
     return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(audit_events.c.seq), 0))).scalar_one())

@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 
 from kbcore.metadata import anomaly_stream, ledger
 from kbcore.metadata.audit_export import CURSOR
+from kbcore.metadata.audit_verify import VERIFIED
 from kbcore.metadata.tables import audit_cursors, audit_head, epoch, erasures, generations, jobs, versions
 from kbcore.observability import metrics
 
@@ -37,8 +38,9 @@ def measure(connection: Connection) -> None:
 def measure_audit(connection: Connection) -> None:
     """Set the gauges of the audit log."""
     age = sa.func.extract("epoch", sa.func.now() - audit_cursors.c.updated_at)
-    exported = connection.execute(sa.select(age).where(audit_cursors.c.name == CURSOR)).scalar()
+    ages = {name: float(seconds) for name, seconds in connection.execute(sa.select(audit_cursors.c.name, age))}
     metrics.set_audit(
         records=connection.execute(sa.select(audit_head.c.seq)).scalar() or 0,
-        head_age_s=None if exported is None else float(exported),
+        head_age_s=ages.get(CURSOR),
+        verified_age_s=ages.get(VERIFIED),
     )

@@ -66,7 +66,12 @@ oldest_job_seconds = Gauge("zhiku_oldest_queued_job_seconds", "How long the olde
 audit_records = Gauge("zhiku_audit_records", "Records of the audit log", registry=registry)
 audit_head_seconds = Gauge(
     "zhiku_audit_head_exported_seconds",
-    "Since the audit log was last verified and its head exported; NaN before the first time",
+    "Since what is new in the audit log was verified and its head exported; NaN before the first time",
+    registry=registry,
+)
+audit_verified_seconds = Gauge(
+    "zhiku_audit_verified_seconds",
+    "Since the whole audit log was verified and found unchanged; NaN before the first time",
     registry=registry,
 )
 
@@ -107,10 +112,11 @@ def set_ledger(by_outcome: Mapping[str, int], *, received: int, imbalance: int) 
         ledger_items.labels(outcome).set(count)
 
 
-def set_audit(*, records: int, head_age_s: float | None) -> None:
-    """Set the gauges of the audit log."""
+def set_audit(*, records: int, head_age_s: float | None, verified_age_s: float | None) -> None:
+    """Set the gauges of the audit log; None = never yet."""
     audit_records.set(records)
     audit_head_seconds.set(math.nan if head_age_s is None else head_age_s)
+    audit_verified_seconds.set(math.nan if verified_age_s is None else verified_age_s)
 
 
 def exposition() -> bytes:

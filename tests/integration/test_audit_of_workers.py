@@ -10,6 +10,8 @@ from ingestion.purge import Purger
 from ingestion.schedule import Housekeeper
 from kbcore.bootstrap import Platform
 from kbcore.metadata import publications
+from kbcore.metadata.stock import measure_audit
+from kbcore.observability.metrics import registry
 from tests.integration.auditing import rows, tampering
 from tests.integration.erasing import quietly
 from tests.integration.ingesting import TEXT
@@ -107,3 +109,22 @@ def test_the_schedule_exports_the_head_until_somebody_changes_the_log(indexes: I
         connection.execute(sa.text("UPDATE audit_events SET actor = 'u' WHERE seq = 2"))
     housekeeper.export_head()
     assert [head.seq for head in heads.read() if head] == [1]
+
+
+def test_the_schedule_verifies_all_of_the_log_when_it_is_due(indexes: Indexes) -> None:
+    indexes.write(TEXT)
+    housekeeper = Housekeeper(indexes.works.bench)
+    housekeeper.verify_audit()
+    housekeeper.verify_audit()  # not due again
+    assert [(kind, detail["ok"]) for kind, _, detail in told(indexes)[1:]] == [("audit.verified", True)]
+    housekeeper.export_head()
+    with tampering(indexes.platform.database) as connection:
+        connection.execute(sa.text("UPDATE audit_events SET actor = 'u' WHERE seq = 1"))
+        connection.execute(sa.text("UPDATE audit_cursors SET updated_at = updated_at - interval '25 hours'"))
+    housekeeper.verify_audit()
+    housekeeper.verify_audit()
+    found = [detail["first_broken"] for kind, _, detail in told(indexes) if kind == "audit.verified"]
+    assert found == [None, {"seq": 1, "why": "changed"}]
+    with indexes.platform.database.begin() as connection:
+        measure_audit(connection)
+    assert 25 * 3600 <= (registry.get_sample_value("zhiku_audit_verified_seconds") or 0) < 26 * 3600

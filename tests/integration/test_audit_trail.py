@@ -12,18 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
+from kbcore.audit.chain import ChainKey
 from kbcore.audit.events import AuditEvent
 from kbcore.errors import AuditUnavailable
 from kbcore.metadata import users
 from kbcore.metadata.audit_trail import AuditTrail
 from kbcore.metadata.database import Database
 from kbcore.metadata.tables import audit_head
-from tests.integration.auditing import KEY, check, kinds, rows, said, tampering, trail
+from tests.integration.auditing import KEY, check, fill, kinds, rows, said, tampering, trail
 
 PATIENCE_S = 30
 
 WRITER = """
 import sys, threading
+from kbcore.audit.chain import ChainKey
 from kbcore.audit.events import AuditEvent
 from kbcore.metadata.database import Database
 from tests.integration.auditing import trail
@@ -201,3 +203,13 @@ def test_a_bad_event_spoils_nobody_elses(database: Database) -> None:
         stop.set()
         other.result(PATIENCE_S)
     assert kinds(database) == ["good.one"] * 50
+
+
+def test_a_machine_with_a_key_of_its_own_does_not_go_on_with_another_ones_log(database: Database) -> None:
+    fill(database, 2)
+    other, event = ChainKey(b"o" * 32), AuditEvent("thing.happened")
+    with pytest.raises(AuditUnavailable, match=r"audit\.key"):
+        AuditTrail(database, other, goes_on=True).record([event])
+    AuditTrail(database, other, [KEY], goes_on=True).record([event])  # the former key is known: a new one was wanted
+    AuditTrail(database, other, goes_on=True).record([event])
+    assert len(rows(database)) == 4

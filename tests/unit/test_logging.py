@@ -23,9 +23,9 @@ def _put_back() -> Iterator[None]:
     root = logging.getLogger()
     before = root.handlers[:], root.level
     yield
+    configure_logging("WARNING")  # as tests/conftest.py did
     root.handlers[:], level = before
     root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def logged(**fields: object) -> str:

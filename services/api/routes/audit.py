@@ -5,12 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from kbcore.audit.events import AuditEvent
-from kbcore.bootstrap import Platform
 from kbcore.errors import Conflict, RequestError
 from kbcore.metadata import audit_pages
-from kbcore.metadata.audit_check import Check, Verdict
-from kbcore.metadata.audit_export import export_head, trusted_end
 from kbcore.metadata.audit_pages import AuditFilter
+from kbcore.metadata.audit_verify import verify as verify_log
 from services.api.dependencies import CallerDep, PlatformDep, SeenDep
 from services.api.paging import PageDep
 from services.api.schemas.audit import AuditEventShown, AuditVerdict, VerifyBody
@@ -19,8 +17,6 @@ from services.api.schemas.page import Page
 from services.api.schemas.problem import problems
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
-
-_VERIFY_LOCK = 0x5A484156  # "ZHAV": one verification at a time
 
 
 @router.get("", summary="Read the audit log", responses=problems(400, 403))
@@ -52,22 +48,13 @@ def verify(platform: PlatformDep, caller: CallerDep, seen: SeenDep, body: Verify
 
     A chain that is right has its head exported afterwards. Takes about half a minute for a million records.
     """
-    with platform.database.lock(_VERIFY_LOCK, wait=False) as alone:
-        if alone is None:
-            raise Conflict("Another verification is running; ask again when it is done.", code="verification_running")
-        verdict = _verified(platform, since_last_head=body is not None and body.since_last_head)
-        if verdict.ok:
-            export_head(platform.database, platform.audit.keys, platform.audit_heads)
-    shown = AuditVerdict.of(verdict)
-    platform.audit.record([AuditEvent.by(caller, "audit.verified", **shown.model_dump())])
+    new = body is not None and body.since_last_head
+    verdict = verify_log(platform.database, platform.audit.keys, platform.audit_heads, since_last_head=new)
+    if verdict is None:
+        raise Conflict("Another verification is running; ask again when it is done.", code="verification_running")
+    platform.audit.record([AuditEvent.by(caller, "audit.verified", **verdict.recorded())])
     seen.recorded()
-    return shown
-
-
-def _verified(platform: Platform, *, since_last_head: bool) -> Verdict:
-    keys, heads = platform.audit.keys, platform.audit_heads
-    after = trusted_end(keys, heads) if since_last_head else None
-    return Check(keys, after).run(platform.database, heads)
+    return AuditVerdict.of(verdict)
 
 
 def _place(cursor: str) -> int:

@@ -76,12 +76,4 @@ class AuditVerdict(BaseModel):
     @classmethod
     def of(cls, verdict: Verdict) -> Self:
         """From what was found."""
-        broken = verdict.first_broken
-        return cls(
-            ok=verdict.ok,
-            records=verdict.records,
-            last_seq=verdict.end.seq,
-            first_broken=None if broken is None else BrokenShown.model_validate({"seq": broken.seq, "why": broken.why}),
-            heads_checked=verdict.heads_checked,
-            key_unknown=verdict.key_unknown,
-        )
+        return cls.model_validate(verdict.recorded())
