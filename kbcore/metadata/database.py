@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
+from psycopg.errors import ReadOnlySqlTransaction
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -58,31 +59,21 @@ class Database:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A read-write transaction: committed when the block ends, rolled back when it raises."""
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except _GONE as error:
-            raise _unavailable(error) from error
+        with _answering(), self._engine.begin() as connection:
+            yield connection
 
     @contextmanager
     def statement(self) -> Iterator[Connection]:
         """For one read-only statement, in one round trip: a statement sees one state by itself. Two may see two."""
-        try:
-            with self._reading.connect() as connection:
-                yield connection
-        except _GONE as error:
-            raise _unavailable(error) from error
+        with _answering(), self._reading.connect() as connection:
+            yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A read-only transaction in which every query sees the same state."""
-        try:
-            with self._engine.connect().execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            ) as connection:
-                yield connection
-        except _GONE as error:
-            raise _unavailable(error) from error
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with _answering(), self._engine.connect().execution_options(**options) as connection:
+            yield connection
 
     @contextmanager
     def lock(self, key: int, *, wait: bool = True) -> Iterator[Connection | None]:
@@ -92,19 +83,16 @@ class Database:
         frees the lock exactly when the connection dies, so a holder that lost it cannot commit any more.
         """
         take = sa.func.pg_advisory_lock if wait else sa.func.pg_try_advisory_lock
-        try:
-            with self._engine.connect() as connection:
-                with connection.begin():
-                    answer = connection.execute(sa.select(take(key))).scalar()
-                if answer is False:
-                    yield None
-                    return
-                try:
-                    yield connection
-                finally:
-                    _unlock(connection, key)
-        except _GONE as error:
-            raise _unavailable(error) from error
+        with _answering(), self._engine.connect() as connection:
+            with connection.begin():
+                answer = connection.execute(sa.select(take(key))).scalar()
+            if answer is False:
+                yield None
+                return
+            try:
+                yield connection
+            finally:
+                _unlock(connection, key)
 
     def ping(self) -> None:
         """Return if PostgreSQL answers, raise `AclUnavailable` if not."""
@@ -131,6 +119,14 @@ def _unlock(connection: Connection, key: int) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
 
 
-def _unavailable(error: Exception) -> AclUnavailable:
-    kind = type(error.orig).__name__ if isinstance(error, DBAPIError) else type(error).__name__
-    return AclUnavailable(f"PostgreSQL does not answer ({kind}); permissions cannot be evaluated")
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Raise `AclUnavailable` for what means that PostgreSQL is not there, or is a standby since it was written to."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else None
+        if not isinstance(error, _GONE) and not isinstance(cause, ReadOnlySqlTransaction):
+            raise
+        kind = type(cause or error).__name__
+        raise AclUnavailable(f"PostgreSQL does not answer ({kind}); permissions cannot be evaluated") from error

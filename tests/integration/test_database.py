@@ -1,7 +1,8 @@
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, ProgrammingError
 
+from kbcore.errors import AclUnavailable
 from kbcore.metadata.database import Database
 from kbcore.metadata.migrate import pending_changes
 
@@ -19,3 +20,10 @@ def test_an_error_of_sql_does_not_repeat_what_was_asked(database: Database, kind
     with pytest.raises(DataError) as raised, getattr(database, kind)() as connection:
         connection.execute(wrong, {"secret": SECRET})
     assert SECRET not in str(raised.value)
+
+
+def test_a_standby_is_unavailable_and_other_errors_stay_what_they_are(database: Database) -> None:
+    with pytest.raises(AclUnavailable, match="ReadOnlySqlTransaction"), database.begin() as connection:
+        connection.execute(sa.text("SET TRANSACTION READ ONLY; CREATE TABLE nothing ()"))
+    with pytest.raises(ProgrammingError), database.begin() as connection:
+        connection.execute(sa.text("SELECT nothing"))
