@@ -37,6 +37,9 @@ class Share:
     part: int
     whole: int
 
+    def __add__(self, other: "Share") -> "Share":
+        return Share(self.part + other.part, self.whole + other.whole)
+
     def __str__(self) -> str:
         return f"{self.part / self.whole:.2f} ({self.part}/{self.whole})" if self.whole else "–"
 
@@ -55,7 +58,7 @@ def main(data: Path, names: Sequence[str]) -> None:
             replies = [
                 bench.reply(case.question, each, bench.extractive) for case, each in zip(cases, ranked, strict=True)
             ]
-            print(f"{name}: {len(cases)} questions; extractive: {_refusals(cases, replies)}; {_cited(cases, replies)}")
+            print(f"{name}: {len(cases)} questions; extractive: {refusals(cases, replies)}; {cited(cases, replies)}")
             for role in ("quoter", "fabricator"):
                 marked = [(case, each) for case, each in zip(cases, ranked, strict=True) if case.answer]
                 if not marked:
@@ -67,7 +70,7 @@ def main(data: Path, names: Sequence[str]) -> None:
                     said.append(bench.reply(case.question, each, scripted, gated=False))
                     wrong += strange in said[-1].text
                 shown = Share(wrong if role == "fabricator" else sum(bool(each.text) for each in said), len(said))
-                print(f"  {role}: shown {shown}; {_cited([case for case, _ in marked], said)}")
+                print(f"  {role}: shown {shown}; {cited([case for case, _ in marked], said)}")
                 replies += said
             exact += sum(reply.exact for reply in replies)
             quotes += sum(len(reply.citations) for reply in replies)
@@ -100,7 +103,8 @@ def _words(role: str, case: Case, strange: str) -> str:
     return f"{said}[1]"
 
 
-def _refusals(cases: Sequence[Case], replies: Sequence[Reply]) -> str:
+def refusals(cases: Sequence[Case], replies: Sequence[Reply]) -> str:
+    """How many of the answerable are answered, and how right and complete the refusals are."""
     refused = [case for case, reply in zip(cases, replies, strict=True) if not reply.text]
     right = sum(not case.answerable for case in refused)
     without = sum(not case.answerable for case in cases)
@@ -109,7 +113,8 @@ def _refusals(cases: Sequence[Case], replies: Sequence[Reply]) -> str:
     return f"{answered}, refusal precision {Share(right, len(refused))} recall {Share(right, without)}"
 
 
-def _cited(cases: Sequence[Case], replies: Sequence[Reply]) -> str:
+def cited(cases: Sequence[Case], replies: Sequence[Reply]) -> str:
+    """How many quotes are right, and how many questions got a right one, where people marked what is."""
     judged = [(case, reply) for case, reply in zip(cases, replies, strict=True) if case.gold or case.evidence]
     hits = [[_right(case, each) for each in reply.citations] for case, reply in judged]
     precision = Share(sum(map(sum, hits)), sum(map(len, hits)))
