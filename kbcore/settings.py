@@ -398,6 +398,7 @@ class RerankSettings(_Section):
     model: str
     base_url: str
     api_key: SecretStr
+    max_classification: Level
     shape: Literal["cohere", "jina", "tei"]
     raw_scores: bool
     batch: int = Field(ge=0)
