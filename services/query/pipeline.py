@@ -102,7 +102,7 @@ def ask(
     route = choose(platform.answer_models, request.model, platform.model_order, level)
     yield Retrieved(found, question, question=request.question, filtered=screened.reason)
     if reason := too_weak(question, found.ranked, settings):
-        events = abstain(question, found, reason, route, Usage())
+        events = abstain(platform, question, found, reason, route, level, Usage())
     else:
         events = respond(platform, request, question, found, route, level)
         if remembers and not screened.reason:

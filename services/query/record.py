@@ -3,17 +3,17 @@
 Evaluations ask the pipeline itself and leave no trace. What cannot be recorded is not shown: `AclUnavailable`.
 """
 
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import replace
 from time import perf_counter
 
 import structlog
 
 from kbcore.bootstrap import Platform
-from kbcore.domain.conversation import Citation
 from kbcore.domain.principal import Caller
 from kbcore.domain.trace import Prompted, Trace, TracedAnswer
 from kbcore.errors import ZhikuError
+from kbcore.llm.interface import Usage
 from services.limits.costs import count, use_of_answer
 from services.query.answer import Answer, Event, Retrieved, Said
 from services.query.found import Found, Ranked
@@ -67,7 +67,7 @@ def recorded_ask(
     if streamed:
         recording.begin()
     prompts: list[Prompted] = []
-    citations: list[Citation] = []
+    said: list[Said] = []
     code: str | None = None
     try:
         yield retrieved
@@ -75,7 +75,7 @@ def recorded_ask(
             if isinstance(event, Prompted):
                 prompts.append(event)
             elif isinstance(event, Said):
-                citations.extend(event.citations)
+                said.append(event)
             elif isinstance(event, Answer):
                 recording.end(answered(prompts, event, (perf_counter() - begun) * 1000))
             yield event
@@ -84,7 +84,23 @@ def recorded_ask(
         raise
     finally:
         events.close()
-        recording.end_if_open(broken_off(prompts, citations if streamed else (), (perf_counter() - begun) * 1000, code))
+        if recording.open:
+            shown_quotes = [citation for each in said for citation in each.citations] if streamed else []
+            usage = _read_and_written(platform, request, retrieved.found, prompts, said) if code is None else Usage()
+            took = (perf_counter() - begun) * 1000
+            recording.end_quietly(broken_off(prompts, shown_quotes, took, error_code=code, usage=usage))
+
+
+def _read_and_written(
+    platform: Platform, request: AskRequest, found: Found, prompts: Sequence[Prompted], said: Sequence[Said]
+) -> Usage:
+    """What the last model asked has cost so far, by the embedding model's tokenizer: it had no time to say it."""
+    if not prompts:
+        return Usage()
+    passages = [found.ranked[number - 1].passage.text for number in prompts[-1].context]
+    read = [request.question, *(text for pair in request.history for text in pair), *passages]
+    count_tokens = platform.embedder.count_tokens
+    return Usage(sum(count_tokens(read)), sum(count_tokens([each.text for each in said])))
 
 
 class _Recording:
@@ -110,10 +126,13 @@ class _Recording:
         self._platform.traces.end(self._trace, answer, *events, begun=self._begun, used=used)
         count(used)
 
-    def end_if_open(self, answer: TracedAnswer) -> None:
+    @property
+    def open(self) -> bool:
+        """True until it has been ended."""
+        return not self._ended
+
+    def end_quietly(self, answer: TracedAnswer) -> None:
         """The same for an answer that nobody gets any more: a failure here is only logged."""
-        if self._ended:
-            return
         try:
             self.end(answer)
         except ZhikuError as error:
