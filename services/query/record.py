@@ -12,8 +12,10 @@ import structlog
 from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
 from kbcore.domain.trace import Prompted, Trace, TracedAnswer
-from kbcore.errors import ZhikuError
+from kbcore.errors import Unavailable, ZhikuError
 from kbcore.llm.interface import Usage
+from kbcore.metadata.passages import readable_documents
+from services.auth.authenticate import present_caller
 from services.limits.costs import count, use_of_answer
 from services.query.answer import Answer, Event, Retrieved, Said
 from services.query.found import Found, Ranked
@@ -53,7 +55,8 @@ def recorded_ask(
     """`ask`, on record: all of it before `Answer`; if it is streamed, the retrieval before `Retrieved` already.
 
     `lists_passages` = the client is told which passages were retrieved. An answer that fails or whose client goes away
-    (the generator is closed) is recorded as that.
+    (the generator is closed) is recorded as that. A model may take minutes: before anything is shown it is asked again
+    whether the caller may read what it stands on. Raises `Unavailable` (`access_changed`) if not.
     """
     begun = perf_counter()
     budget = platform.settings.answer.history_tokens
@@ -72,6 +75,8 @@ def recorded_ask(
     try:
         yield retrieved
         for event in events:
+            if isinstance(event, Answer) or (streamed and isinstance(event, Said)):
+                _still_readable(platform, caller, retrieved.found)
             if isinstance(event, Prompted):
                 prompts.append(event)
             elif isinstance(event, Said):
@@ -89,6 +94,16 @@ def recorded_ask(
             usage = _read_and_written(platform, request, retrieved.found, prompts, said) if code is None else Usage()
             took = (perf_counter() - begun) * 1000
             recording.end_quietly(broken_off(prompts, shown_quotes, took, error_code=code, usage=usage))
+
+
+def _still_readable(platform: Platform, caller: Caller, found: Found) -> None:
+    """Return if the caller's key counts and all that was found may be read, at this moment."""
+    documents = sorted({item.passage.document_id for item in found.ranked})
+    with platform.database.snapshot() as connection:
+        there = present_caller(connection, caller) is not None
+        readable = readable_documents(connection, caller.user_id, documents)
+    if not there or not readable.issuperset(documents):
+        raise Unavailable("What you may read changed while this was answered; ask again.", code="access_changed")
 
 
 def _read_and_written(
