@@ -47,7 +47,8 @@ _DEFINITION = re.compile(
 """What a markdown link or image somewhere else in the answer, or one of our own markers, would lead to."""
 _MARKUP = re.compile(r"</?[a-zA-Z][a-zA-Z0-9:-]{0,30}(?:[\s/][^<>]{0,500})?>|<!--")
 _LINK = re.compile(
-    r"(?:\b[a-z][a-z0-9+.-]{1,15}://|\b(?:https?|ftp|mailto|sms):|\bwww\.|(?<![\w:])//(?=[\w-]{1,63}\.))[^\s<>()\[\]“”\"'，。；、（）]{1,500}"
+    r"(?:\b[a-z][a-z0-9+.-]{1,15}://|\b(?:https?|ftp|mailto|sms):|\bwww\.|(?<![\w:])//(?=[\w-]{1,63}\.))"
+    r"[^\s<>()\[\]“”\"'，。；、（）]{1,500}"
     r"|\]\(\s{0,3}[^)\s]{1,500}|^\[[^\]\n]{1,80}\]: ?\S{1,500}",
     re.IGNORECASE | re.MULTILINE,
 )
