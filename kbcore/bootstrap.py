@@ -251,6 +251,7 @@ class Platform:
                 settings.model,
                 api_key=settings.api_key.get_secret_value(),
                 shape=settings.shape,
+                allowed=Classification.of(settings.max_classification),
                 raw_scores=settings.raw_scores,
                 batch=settings.batch,
                 timeout_s=settings.timeout_s,

@@ -398,6 +398,7 @@ class RerankSettings(_Section):
     model: str
     base_url: str
     api_key: SecretStr
+    max_classification: Level
     shape: Literal["cohere", "jina", "tei"]
     raw_scores: bool
     batch: int = Field(ge=0)
@@ -609,7 +610,12 @@ QUIET = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "LANGSMITH_TRACING": "false",
+    "LANGSMITH_TRACING_V2": "false",
+    "LANGCHAIN_TRACING": "false",
     "LANGCHAIN_TRACING_V2": "false",
+    "LANGCHAIN_HANDLER": "",
+    "ANTHROPIC_LOG": "",
+    "OPENAI_LOG": "",
     "ANONYMIZED_TELEMETRY": "false",
     "TOKENIZERS_PARALLELISM": "false",
 }

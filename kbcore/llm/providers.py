@@ -43,8 +43,10 @@ class _Provider:
 
 def chat_model(service: ChatService) -> "BaseChatModel":
     """The client, which connects when it is used. Raises `ConfigurationError` if its package is not installed."""
+    import langsmith  # noqa: PLC0415 (comes with langchain)
     from langchain.chat_models import init_chat_model  # noqa: PLC0415 (2 s)
 
+    langsmith.configure(enabled=False)  # whatever the environment says: prompts go to the model and nowhere else
     provider = _PROVIDERS[service.provider]
     try:
         import_module(provider.package)
@@ -80,7 +82,7 @@ def _common(service: ChatService) -> dict[str, Any]:
 def _openai(service: ChatService) -> dict[str, Any]:
     return {
         **_common(service),
-        **({"base_url": service.base_url} if service.base_url else {}),
+        "base_url": service.base_url or "https://api.openai.com/v1",  # else the environment could name another one
         "api_key": service.api_key or "none",  # the client insists on one; servers without authentication ignore it
         "stream_usage": True,
         "use_responses_api": False,
@@ -100,8 +102,8 @@ def _azure(service: ChatService) -> dict[str, Any]:
 
 
 def _anthropic(service: ChatService) -> dict[str, Any]:
-    address = {"base_url": service.base_url} if service.base_url else {}
-    return {**_common(service), **address, "api_key": service.api_key or "none", "stream_usage": True}
+    address = service.base_url or "https://api.anthropic.com"
+    return {**_common(service), "base_url": address, "api_key": service.api_key or "none", "stream_usage": True}
 
 
 def _google(service: ChatService) -> dict[str, Any]:

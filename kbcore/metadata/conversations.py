@@ -138,6 +138,12 @@ def kept_turns(connection: Connection, user_id: str, turn_ids: Sequence[str]) ->
     }
 
 
+def sources_of(connection: Connection, turn_ids: Sequence[str]) -> frozenset[str]:
+    """The documents that these turns cite or name."""
+    sources = sa.select(turn_sources.c.document_id).where(turn_sources.c.turn_id.in_(turn_ids))
+    return frozenset(connection.execute(sources).scalars())
+
+
 def add_feedback(
     connection: Connection,
     user_id: str,

@@ -17,7 +17,10 @@ from kbcore.observability.tracing import current_trace_id
 
 REDACTED = "[redacted]"
 
-_CHATTY = ("alembic", "httpx", "httpcore", "openai", "pdfminer", "urllib3", "jieba", "pymilvus", "mcp")
+_CHATTY = (
+    *("alembic", "pdfminer", "jieba", "pymilvus", "mcp", "urllib3", "httpx", "httpcore", "httpx2", "httpcore2"),
+    *("openai", "anthropic", "google_genai", "langchain", "langchain_core", "langsmith"),  # prompts, at DEBUG
+)
 
 _SECRET_KEYS = frozenset({"authorization", "cookie", "credential", "credentials", "passwd", "dsn"})
 _SECRET_ENDINGS = ("api_key", "apikey", "password", "secret", "secret_key", "access_key", "token", "private_key")

@@ -5,6 +5,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from kbcore.domain.document import Classification
 from kbcore.errors import ConfigurationError
 from kbcore.language.repair import repaired
 
@@ -15,6 +16,7 @@ class CrossEncoderReranker:
     def __init__(self, model: str, *, device: str = "") -> None:
         """`model` is a folder, or a name in the hub; empty `device` = the best there is."""
         self.name = Path(model).name
+        self.allowed = Classification.RESTRICTED  # nothing leaves this process
         self._model = model
         self._device = device
         self._lock = Lock()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from kbcore.domain.document import Classification
 from kbcore.errors import ConfigurationError, Unavailable
 from kbcore.language.repair import repaired
 from kbcore.model_server import ModelServer
@@ -49,6 +50,7 @@ class HttpReranker:
         *,
         api_key: str,
         shape: Shape,
+        allowed: Classification,
         raw_scores: bool = False,
         batch: int = 0,
         timeout_s: float = 10.0,
@@ -61,6 +63,7 @@ class HttpReranker:
         if self._form.has_model and not model:
             raise ConfigurationError(f"rerank.model must name the model that the server of shape {shape} is to use.")
         self.name = model or "rerank"
+        self.allowed = allowed
         self._shape = shape
         self._model = model
         self._raw = raw_scores

@@ -4,6 +4,7 @@ A statement that fails is dropped, and the reason counted. Passing is not enough
 passage that says the same.
 """
 
+import html
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,8 +18,8 @@ from services.guard.masking import PLACEHOLDER
 class Fault(StrEnum):
     """Why a statement is not shown; the fixed vocabulary of traces and metrics."""
 
-    IMAGE = "image"
-    SCRIPT = "script"  # data: and javascript: addresses
+    IMAGE = "image"  # and other HTML that loads something by itself
+    SCRIPT = "script"  # data: and javascript: addresses, HTML that does something
     MARKUP = "markup"  # HTML
     LINK = "link"
     CONTACT = "contact"  # e-mail addresses and telephone numbers
@@ -30,17 +31,31 @@ class Fault(StrEnum):
     FILTERED = "filtered"  # a content filter refuses it
 
 
-_IMAGE = re.compile(r"!\[[^\]\n]{0,500}\] ?[(\[]")
-_SCRIPT = re.compile(r"\b(?:data:[\w/+.-]{0,60}[;,]|javascript:|vbscript:|file:/)|&#x?[0-9a-f]{2,6};", re.IGNORECASE)
+_ALT_ENDS = re.compile(r"\]\s?[(\[]")
+_LOADING = re.compile(
+    r"<(?:img|image|svg|picture|source|track|video|audio|iframe|frame|object|embed|applet|link|style|base|meta|input)"
+    r"(?![\w-])|<[a-z][^<>]{0,500}[\s\"'/](?:src|srcset|background|poster|style)\s{0,9}=",
+    re.IGNORECASE,
+)
+_ACTIVE = re.compile(r"<script(?![\w-])|<[a-z][^<>]{0,500}[\s\"'/]on[a-z]{3,30}\s{0,9}=", re.IGNORECASE)
+_SCRIPT = re.compile(r"\b(?:data:[\w/+.-]{0,60}[;,]|javascript:|vbscript:|file:/)", re.IGNORECASE)
+_ENCODED = re.compile(r"&#(?:\d{1,7}|x[0-9a-f]{1,6});", re.IGNORECASE)
+_CONTROL = re.compile(r"[\0-\x1f]")
+_DEFINITION = re.compile(
+    r"^[ >]{0,6}\[[^\]\n]{1,200}\]:\s{0,9}<?(?:[a-z][a-z0-9+.-]{1,15}:|[/\\])", re.IGNORECASE | re.MULTILINE
+)
+"""What a markdown link or image somewhere else in the answer, or one of our own markers, would lead to."""
 _MARKUP = re.compile(r"</?[a-zA-Z][a-zA-Z0-9:-]{0,30}(?:[\s/][^<>]{0,500})?>|<!--")
 _LINK = re.compile(
-    r"(?:\b[a-z][a-z0-9+.-]{1,15}://|\bwww\.|(?<![\w:])//(?=[\w-]{1,63}\.))[^\s<>()\[\]“”\"'，。；、（）]{1,500}"
-    r"|\]\([^)\s]{1,500}|^\[[^\]\n]{1,80}\]: ?\S{1,500}",
+    r"(?:\b[a-z][a-z0-9+.-]{1,15}://|\b(?:https?|ftp|mailto|sms):|\bwww\.|(?<![\w:])//(?=[\w-]{1,63}\.))"
+    r"[^\s<>()\[\]“”\"'，。；、（）]{1,500}"
+    r"|\]\(\s{0,3}[^)\s]{1,500}|^\[[^\]\n]{1,80}\]: ?\S{1,500}",
     re.IGNORECASE | re.MULTILINE,
 )
 _BARE_DOMAIN = re.compile(
-    r"(?<![\w@.-])(?:[a-z0-9-]{1,63}\.){1,4}(?:com|net|org|io|cn|ru|xyz|top|info|dev|app|site|online|me|co|link|click|biz)"
-    r"(?![\w.-]*\w)(?:/[^\s<>()“”\"'，。；、（）]{0,300})?",
+    r"(?<![\w@.-])(?:(?:[a-z0-9-]{1,63}\.){1,4}(?:com|net|org|io|cn|ru|xyz|top|info|dev|app|site|online|me|co|link|click"
+    r"|biz|ai|tk|zip|mov|uk|de|fr|jp|eu|tv|gg|sh|ly|cc|vip|icu|pw|ws|cloud|shop|club|page|tech)(?![\w.-]*\w)"
+    r"|(?:\d{1,3}\.){3}\d{1,3}(?=[:/]))(?::\d{1,5})?(?:/[^\s<>()“”\"'，。；、（）]{0,300})?",
     re.IGNORECASE,
 )
 _CONTACT = re.compile(
@@ -119,11 +134,18 @@ _ONLY_AS_QUOTED = (
 
 
 def unsafe_markup(text: str) -> Fault | None:
-    """What no answer may contain, not even as a quote: images, which clients fetch unasked, and script addresses."""
+    """What no answer may contain, not even as a quote.
+
+    Images and whatever else clients fetch unasked, script addresses, and where the answer's markers should lead.
+    """
     folded = unicodedata.normalize("NFKC", text)
-    if _IMAGE.search(folded):
+    image = folded.find("![")
+    if (image >= 0 and _ALT_ENDS.search(folded, image)) or _LOADING.search(folded):
         return Fault.IMAGE
-    return Fault.SCRIPT if _SCRIPT.search(folded) else None
+    plain = _CONTROL.sub("", html.unescape(folded))  # as clients read an address
+    if _ENCODED.search(folded) or _SCRIPT.search(plain) or _ACTIVE.search(folded):
+        return Fault.SCRIPT
+    return Fault.LINK if _DEFINITION.search(folded) else None
 
 
 def _split(text: str, spans: Iterable[tuple[int, int]]) -> tuple[str, str]:

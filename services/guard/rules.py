@@ -113,7 +113,10 @@ class _Compiled:
     def hide(self, text: str) -> str:
         if self._rule.detector is not None:
             return _CREDENTIALS.sub(_covered, text)
-        return text if self._words is None else re.compile(self._words.pattern, re.IGNORECASE).sub(MASKED, text)
+        seen = plain(text)
+        for found in reversed(list(self._words.finditer(seen.text) if self._words else ())):
+            text = text[: seen.places[found.start()]] + MASKED + text[seen.places[found.end() - 1] + 1 :]
+        return text
 
     def notice(self, language: str) -> str:
         return self._rule.notice_zh if language == "zh" else self._rule.notice_en

@@ -20,8 +20,8 @@ _TITLE = 60
 class Earlier:
     """What was said before: (question, answer) pairs, oldest first, and the turns that they come from.
 
-    The answer of an abstention, and one that was withheld, is empty. `level` is the highest classification, now, of
-    the documents that the answers rest on.
+    The answer of an abstention is empty. A turn whose answer is withheld, or was erased, is left out: its question may
+    quote it. `level` is the highest classification, now, of the documents that the others cite or name.
     """
 
     pairs: tuple[tuple[str, str], ...] = ()
@@ -40,10 +40,10 @@ def earlier_turns(database: Database, caller: Caller, conversation_id: str | Non
         if conversations.get(connection, caller.user_id, conversation_id) is None:
             raise NotFound("conversation")
         turns = conversations.turns_of(connection, caller.user_id, conversation_id)
-        cited = {citation.document_id for turn in turns for citation in turn.citations}
-        level = highest_classification(connection, cited)
-    pairs = tuple((turn.question, "" if turn.abstained else turn.answer or "") for turn in turns)
-    return Earlier(pairs, tuple(turn.id for turn in turns), level)
+        said = [(turn, turn.answer) for turn in turns if turn.answer is not None]
+        level = highest_classification(connection, conversations.sources_of(connection, [turn.id for turn, _ in said]))
+    pairs = tuple((turn.question, "" if turn.abstained else answer) for turn, answer in said)
+    return Earlier(pairs, tuple(turn.id for turn, _ in said), level)
 
 
 def remember(

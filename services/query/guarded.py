@@ -91,9 +91,8 @@ class Guarded:
         return guarded_model(self._platform, model)
 
     def may_quote(self, line: str) -> bool:
-        """Whether a line of ours that quotes a document may be shown as it is: no unsafe markup, no filter objects."""
-        guard = guard_of(self._platform)
-        return guard.statements(self._platform.quoting_model, self._writing.sources, self._level).passed(line) == line
+        """See `may_quote`; of this answer's level."""
+        return may_quote(self._platform, line, self._level)
 
     def generate(
         self, model: AnswerModel, citer: Citer, count_tokens: Callable[[str], int], outcome: Outcome
@@ -108,6 +107,11 @@ class Guarded:
             yield from generate(asked, self._writing, citer, count_tokens, outcome, checks.passed)
         finally:
             self._dropped.update({fault.value: count for fault, count in checks.dropped.items()})
+
+
+def may_quote(platform: Platform, text: str, level: Classification) -> bool:
+    """Whether a text of ours that quotes documents may be shown as it is: no unsafe markup, no filter objects."""
+    return guard_of(platform).statements(platform.quoting_model, (), level).passed(text) == text
 
 
 def _trusted(passage: Passage, above: float) -> Passage:

@@ -26,7 +26,7 @@ from services.query.rerank import rerank
 from services.query.respond import abstain, respond
 from services.query.retrieve import analyse, candidates, embed, stand, weigh
 from services.query.screen import noted, refuse, screen
-from services.query.secrecy import level_of
+from services.query.secrecy import level_of, level_of_question
 from services.query.understand.dated import dated
 from services.query.understand.look import look_again
 from services.query.understand.question import standalone
@@ -64,7 +64,8 @@ def _look(platform: Platform, caller: Caller, request: SearchRequest) -> Found:
     ranked = rank(passages, dense_scores(passages, query), keyword, request.mode, settings)
     clock.lap("check")
     if request.rerank:
-        ranked = rerank(platform.reranker, request.query, ranked[: settings.candidates])
+        level = level_of_question(request, platform.settings.llm)
+        ranked = rerank(platform.reranker, request.query, ranked[: settings.candidates], level=level)
     confirmed = {passage.chunk_id for passage in passages}
     refused = tuple(chunk_id for chunk_id in hits.chunk_ids if chunk_id not in confirmed)
     return Found(tuple(ranked[: request.top_k]), standpoint, request.as_of, clock.timings(), hits.legs, refused)
@@ -86,7 +87,12 @@ def ask(
     asked = standalone(request, None if screened.refused else rewriter(platform, request))
     question = asked.text
     wanted = SearchRequest(
-        question, settings.passages, narrowing=request.narrowing, as_of=request.as_of, follow_up=asked.follow_up
+        question,
+        settings.passages,
+        narrowing=request.narrowing,
+        as_of=request.as_of,
+        follow_up=asked.follow_up,
+        thread_level=request.thread_level,
     )
     if screened.refused:
         yield from refuse(platform, caller, screened, wanted)
@@ -96,7 +102,7 @@ def ask(
     route = choose(platform.answer_models, request.model, platform.model_order, level)
     yield Retrieved(found, question, question=request.question, filtered=screened.reason)
     if reason := too_weak(question, found.ranked, settings):
-        events = abstain(question, found, reason, route, Usage())
+        events = abstain(platform, question, found, reason, route, level, Usage())
     else:
         events = respond(platform, request, question, found, route, level)
         if remembers and not screened.reason:

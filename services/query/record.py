@@ -3,17 +3,19 @@
 Evaluations ask the pipeline itself and leave no trace. What cannot be recorded is not shown: `AclUnavailable`.
 """
 
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import replace
 from time import perf_counter
 
 import structlog
 
 from kbcore.bootstrap import Platform
-from kbcore.domain.conversation import Citation
 from kbcore.domain.principal import Caller
 from kbcore.domain.trace import Prompted, Trace, TracedAnswer
-from kbcore.errors import ZhikuError
+from kbcore.errors import Unavailable, ZhikuError
+from kbcore.llm.interface import Usage
+from kbcore.metadata.passages import readable_documents
+from services.auth.authenticate import present_caller
 from services.limits.costs import count, use_of_answer
 from services.query.answer import Answer, Event, Retrieved, Said
 from services.query.found import Found, Ranked
@@ -53,7 +55,8 @@ def recorded_ask(
     """`ask`, on record: all of it before `Answer`; if it is streamed, the retrieval before `Retrieved` already.
 
     `lists_passages` = the client is told which passages were retrieved. An answer that fails or whose client goes away
-    (the generator is closed) is recorded as that.
+    (the generator is closed) is recorded as that. A model may take minutes: before anything is shown it is asked again
+    whether the caller may read what it stands on. Raises `Unavailable` (`access_changed`) if not.
     """
     begun = perf_counter()
     budget = platform.settings.answer.history_tokens
@@ -67,15 +70,17 @@ def recorded_ask(
     if streamed:
         recording.begin()
     prompts: list[Prompted] = []
-    citations: list[Citation] = []
+    said: list[Said] = []
     code: str | None = None
     try:
         yield retrieved
         for event in events:
+            if isinstance(event, Answer) or (streamed and isinstance(event, Said)):
+                _still_readable(platform, caller, retrieved.found)
             if isinstance(event, Prompted):
                 prompts.append(event)
             elif isinstance(event, Said):
-                citations.extend(event.citations)
+                said.append(event)
             elif isinstance(event, Answer):
                 recording.end(answered(prompts, event, (perf_counter() - begun) * 1000))
             yield event
@@ -84,7 +89,33 @@ def recorded_ask(
         raise
     finally:
         events.close()
-        recording.end_if_open(broken_off(prompts, citations if streamed else (), (perf_counter() - begun) * 1000, code))
+        if recording.open:
+            shown_quotes = [citation for each in said for citation in each.citations] if streamed else []
+            usage = _read_and_written(platform, request, retrieved.found, prompts, said) if code is None else Usage()
+            took = (perf_counter() - begun) * 1000
+            recording.end_quietly(broken_off(prompts, shown_quotes, took, error_code=code, usage=usage))
+
+
+def _still_readable(platform: Platform, caller: Caller, found: Found) -> None:
+    """Return if the caller's key counts and all that was found may be read, at this moment."""
+    documents = sorted({item.passage.document_id for item in found.ranked})
+    with platform.database.snapshot() as connection:
+        there = present_caller(connection, caller) is not None
+        readable = readable_documents(connection, caller.user_id, documents)
+    if not there or not readable.issuperset(documents):
+        raise Unavailable("What you may read changed while this was answered; ask again.", code="access_changed")
+
+
+def _read_and_written(
+    platform: Platform, request: AskRequest, found: Found, prompts: Sequence[Prompted], said: Sequence[Said]
+) -> Usage:
+    """What the last model asked has cost so far, by the embedding model's tokenizer: it had no time to say it."""
+    if not prompts:
+        return Usage()
+    passages = [found.ranked[number - 1].passage.text for number in prompts[-1].context]
+    read = [request.question, *(text for pair in request.history for text in pair), *passages]
+    count_tokens = platform.embedder.count_tokens
+    return Usage(sum(count_tokens(read)), sum(count_tokens([each.text for each in said])))
 
 
 class _Recording:
@@ -110,10 +141,13 @@ class _Recording:
         self._platform.traces.end(self._trace, answer, *events, begun=self._begun, used=used)
         count(used)
 
-    def end_if_open(self, answer: TracedAnswer) -> None:
+    @property
+    def open(self) -> bool:
+        """True until it has been ended."""
+        return not self._ended
+
+    def end_quietly(self, answer: TracedAnswer) -> None:
         """The same for an answer that nobody gets any more: a failure here is only logged."""
-        if self._ended:
-            return
         try:
             self.end(answer)
         except ZhikuError as error:

@@ -28,7 +28,9 @@ from kbcore.observability.metrics import answers, answers_remembered
 from kbcore.observability.tracing import current_trace_id
 from services.query.answer import Answer, Event, Said
 from services.query.found import Found
+from services.query.guarded import may_quote
 from services.query.request import AskRequest
+from services.query.secrecy import level_of
 
 GIVEN_BEFORE = "given before, and every source of it was checked again"
 
@@ -181,6 +183,8 @@ def _recall(
     retrieved = {item.passage.chunk_id for item in found.ranked}
     if not same or citations is None or not {each.chunk_id for each in citations} <= retrieved:
         return None
+    if not may_quote(platform, kept["text"], level_of(request, found, platform.settings.llm)):
+        return None  # the rules of the filters are not in the settings, and may have changed
     return Answer(
         text=kept["text"],
         citations=tuple(citations),

@@ -29,7 +29,8 @@ class SearchRequest:
     """A search. `as_of` asks for another state of the documents than the present one; rights are always today's.
 
     `generation_id` searches that index generation instead of the live one: for judging it before it goes live.
-    `follow_up` says how the question was made to stand alone; `expansions` are filled in by the search itself.
+    `follow_up` says how the question was made to stand alone, `thread_level` is the highest classification of what was
+    said before it; `expansions` are filled in by the search itself.
     """
 
     query: str
@@ -40,6 +41,7 @@ class SearchRequest:
     rerank: bool = True
     generation_id: int | None = None
     follow_up: str | None = None
+    thread_level: Classification = Classification.PUBLIC
     expansions: tuple[Expansion, ...] = ()
 
 
@@ -63,3 +65,8 @@ class AskRequest:
     temperature: float = 0.0
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+
+    @property
+    def thread_level(self) -> Classification:
+        """The highest classification of what was said before, which the question may quote."""
+        return self.history_level if self.history else Classification.PUBLIC

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import structlog
 
+from kbcore.domain.document import Classification
 from kbcore.errors import Unavailable
 from kbcore.observability.metrics import reranks
 from kbcore.rerank.interface import Reranker
@@ -12,12 +13,16 @@ from services.query.found import Ranked
 _log = structlog.get_logger(__name__)
 
 
-def rerank(reranker: Reranker | None, question: str, ranked: list[Ranked]) -> list[Ranked]:
-    """The same passages in the reranker's order.
+def rerank(reranker: Reranker | None, question: str, ranked: list[Ranked], *, level: Classification) -> list[Ranked]:
+    """The same passages in the reranker's order; `level` is the question's.
 
-    Unchanged, each with `rerank` None, if there is no reranker, or it does not answer or answers wrongly.
+    Unchanged, each with `rerank` None, if there is no reranker, it does not answer or answers wrongly, or the question
+    or one of the passages may not be sent to it.
     """
     if reranker is None or not ranked:
+        return ranked
+    if max(level, *(item.passage.classification for item in ranked)) > reranker.allowed:
+        reranks.labels("too_secret").inc()
         return ranked
     try:
         scores = reranker.score(question, [item.passage.text for item in ranked])

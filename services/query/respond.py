@@ -21,7 +21,7 @@ from services.query.conflict_notice import fits_into, show_conflict
 from services.query.conflicts import find_conflict
 from services.query.found import Found
 from services.query.generate import Outcome
-from services.query.guarded import Guarded
+from services.query.guarded import Guarded, may_quote
 from services.query.quotes_below import explained, write
 from services.query.request import AskRequest
 from services.query.support import Similarity
@@ -30,11 +30,20 @@ _log = structlog.get_logger(__name__)
 
 
 def abstain(
-    question: str, found: Found, reason: str, route: Route, usage: Usage, guarded: Guarded | None = None
+    platform: Platform,
+    question: str,
+    found: Found,
+    reason: str,
+    route: Route,
+    level: Classification,
+    usage: Usage,
+    guarded: Guarded | None = None,
 ) -> Generator[Event, None, None]:
     """Say that the documents do not say, and which came closest; `guarded` if a model was asked."""
     answers.labels("abstained").inc()
     text, named = abstention(question, reason, found.ranked)
+    if named and not may_quote(platform, text, level):
+        text, named = abstention(question, reason, ())
     yield Said(text)
     yield Answer(
         text=text,
@@ -81,7 +90,7 @@ def respond(
     )
     usage = outcome.usage or _counted(platform, writing, outcome)
     if not outcome.text and outcome.finish_reason == "stop" and outcome.reason:
-        yield from abstain(question, found, outcome.reason, explained(route, outcome), usage, guarded)
+        yield from abstain(platform, question, found, outcome.reason, explained(route, outcome), level, usage, guarded)
         return
     answers.labels("answered").inc()
     yield Answer(

@@ -16,6 +16,7 @@ from services.query.answer import Answer, Event, Retrieved, Said
 from services.query.found import Found, Timings
 from services.query.request import AskRequest, SearchRequest
 from services.query.retrieve import stand
+from services.query.secrecy import level_of_question
 
 FILTERED = "filtered"
 """The reason of an answer that a content filter refused."""
@@ -39,10 +40,10 @@ class Screened:
 def screen(platform: Platform, request: AskRequest) -> Screened:
     """What the filters make of the question and of earlier ones. Raises `Unavailable` (`filter_unavailable`).
 
-    A filter that may not see text of the level of questions (`llm.question_classification`) does not see them.
+    A filter that may not see text of the level of this question does not see it, nor those before it.
     """
     guard = guard_of(platform)
-    level = Classification.of(platform.settings.llm.question_classification)
+    level = level_of_question(request, platform.settings.llm)
     verdict = guard.judge(request.question, Direction.IN, level)
     if verdict.decision is Decision.REFUSE:
         guarded.labels("question_refused", _bounded(verdict.reason)).inc()

@@ -19,6 +19,7 @@ from kbcore.domain.trace import (
     TraceOutcome,
     document_of,
 )
+from kbcore.llm.interface import Usage
 from kbcore.metadata.standpoint import AsOf, Narrowing
 from kbcore.observability.tracing import current_trace_id
 from services.guard.instructions import CLEAN, inspect_text
@@ -80,7 +81,12 @@ def answered(prompts: Sequence[Prompted], answer: Answer, took_ms: float) -> Tra
 
 
 def broken_off(
-    prompts: Sequence[Prompted], citations: Iterable[Citation], took_ms: float, error_code: str | None
+    prompts: Sequence[Prompted],
+    citations: Iterable[Citation],
+    took_ms: float,
+    *,
+    error_code: str | None,
+    usage: Usage,
 ) -> TracedAnswer:
     """How an answer ended that failed with this code, or without one whose client left; `citations` were shown."""
     return TracedAnswer(
@@ -90,6 +96,8 @@ def broken_off(
         model=prompts[-1].model if prompts else None,
         routed_because=prompts[-1].because if prompts else None,
         cited=_cited(citations),
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
         took_ms=round(took_ms, 2),
     )
 

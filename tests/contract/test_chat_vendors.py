@@ -1,6 +1,10 @@
 """`LangChainModel` on a service that speaks Anthropic's API (a small real server): words, counts, ends, failures."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -138,3 +142,46 @@ def test_a_vendor_without_its_package_names_the_extra() -> None:
     except ImportError:
         with pytest.raises(ConfigurationError, match=r"zhiku\[google\]"):
             chat_model(ChatService("google", "gemini", "", "k", api_version="", timeout_s=5))
+
+
+_TALKATIVE = """
+import sys
+from kbcore.observability.logging import configure_logging
+from kbcore.settings import silence_telemetry
+silence_telemetry()
+configure_logging("DEBUG")
+from langchain_core.tracers.langchain import wait_for_all_tracers
+from kbcore.llm.providers import ChatService, chat_model
+service = ChatService("anthropic", "say", sys.argv[1], "sk-secret", api_version="", timeout_s=5)
+print("".join(str(chunk.text) for chunk in chat_model(service).stream([("user", "年假可以结转吗？")])))
+wait_for_all_tracers()
+"""
+
+
+def test_what_a_model_is_sent_goes_nowhere_else_whatever_the_environment_says(anthropic: ThreadingHTTPServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        elsewhere.setblocking(False)
+        place = f"http://127.0.0.1:{elsewhere.getsockname()[1]}"
+        names = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2")
+        talkative = {**dict.fromkeys(names, "true"), "LANGSMITH_ENDPOINT": place, "LANGSMITH_API_KEY": "key"}
+        ran = subprocess.run(
+            [sys.executable, "-c", _TALKATIVE, f"http://127.0.0.1:{anthropic.server_address[1]}"],
+            env={**os.environ, **talkative, "ANTHROPIC_LOG": "debug"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ran.stdout.strip() == WORDS, ran.stderr
+        assert "年假" not in ran.stderr
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
+
+
+def test_an_empty_address_is_the_vendors_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_BASE", "ANTHROPIC_BASE_URL", "ANTHROPIC_API_URL"):
+        monkeypatch.setenv(name, "http://elsewhere.example")
+    for provider, address in {"openai": "https://api.openai.com", "anthropic": "https://api.anthropic.com"}.items():
+        built: Any = chat_model(ChatService(provider, "model", "", "sk-secret", api_version="", timeout_s=5))
+        client = built.root_client if provider == "openai" else built._client
+        assert str(client.base_url).startswith(address)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from kbcore.domain.document import Classification
 from kbcore.embedding.openai_compatible import OpenAICompatibleEmbedder
 from kbcore.errors import ConfigurationError, Unavailable
 from kbcore.rerank.http import HttpReranker
@@ -94,7 +95,7 @@ def test_an_address_that_is_none_is_refused_at_once(base_url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"embedding\.base_url"):
         openai_compatible(base_url)
     with pytest.raises(ConfigurationError, match=r"rerank\.base_url"):
-        HttpReranker(base_url, "", api_key="", shape="tei")
+        HttpReranker(base_url, "", api_key="", allowed=Classification.RESTRICTED, shape="tei")
 
 
 def test_a_refusal_is_not_repeated_and_keeps_key_and_text_to_itself(server: EmbeddingServer) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kbcore.domain.document import Classification
 from kbcore.errors import ConfigurationError, Unavailable
 from kbcore.rerank.http import HttpReranker, Shape
 from tests.servers.embedding_server import Reply
@@ -23,7 +24,7 @@ def server() -> Iterator[RerankServer]:
 
 
 def reranker(server: RerankServer, shape: Shape = "jina", **more: Any) -> HttpReranker:
-    return HttpReranker(server.url, "words", api_key=API_KEY, shape=shape, **more)
+    return HttpReranker(server.url, "words", api_key=API_KEY, allowed=Classification.RESTRICTED, shape=shape, **more)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -56,10 +57,14 @@ def test_each_server_is_asked_in_its_own_way(
 
 
 def test_an_address_with_a_version_keeps_it(server: RerankServer) -> None:
-    HttpReranker(f"{server.url}/v1/", "words", api_key=API_KEY, shape="cohere", batch=1)
+    HttpReranker(
+        f"{server.url}/v1/", "words", api_key=API_KEY, allowed=Classification.RESTRICTED, shape="cohere", batch=1
+    )
     for base_url, path in ((f"{server.url}/v1", "/v1/rerank"), (f"{server.url}/", "/v2/rerank")):
         server.replies.append(Reply({"results": [{"index": 0, "relevance_score": 0.5}]}))
-        HttpReranker(base_url, "words", api_key=API_KEY, shape="cohere").score("q", ["a"])
+        HttpReranker(base_url, "words", api_key=API_KEY, allowed=Classification.RESTRICTED, shape="cohere").score(
+            "q", ["a"]
+        )
         assert server.requests[-1][0] == path
 
 
@@ -164,7 +169,7 @@ def test_no_server_is_said() -> None:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
         with pytest.raises(Unavailable, match="rerank server does not answer: ConnectError"):
-            HttpReranker(url, "m", api_key="", shape="jina").score("q", ["q"])
+            HttpReranker(url, "m", api_key="", allowed=Classification.RESTRICTED, shape="jina").score("q", ["q"])
 
 
 def test_a_refusal_is_not_repeated_and_keeps_key_and_text_to_itself(server: RerankServer) -> None:
@@ -179,4 +184,4 @@ def test_a_refusal_is_not_repeated_and_keeps_key_and_text_to_itself(server: Rera
 @pytest.mark.parametrize("shape", ["cohere", "jina"])
 def test_a_model_must_be_named_where_servers_have_several(shape: Shape) -> None:
     with pytest.raises(ConfigurationError, match=r"rerank\.model"):
-        HttpReranker("http://127.0.0.1:1", "", api_key="", shape=shape)
+        HttpReranker("http://127.0.0.1:1", "", api_key="", allowed=Classification.RESTRICTED, shape=shape)

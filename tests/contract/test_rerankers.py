@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kbcore.domain.document import Classification
 from kbcore.errors import ConfigurationError
 from kbcore.rerank.cross_encoder import CrossEncoderReranker
 from kbcore.rerank.http import HttpReranker
@@ -59,7 +60,9 @@ def reranker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         return
     shape, _, raw = request.param.partition("-")
     with rerank_server(logits=bool(raw)) as server:
-        adapter = HttpReranker(server.url, "words", api_key=API_KEY, shape=shape, raw_scores=bool(raw))
+        adapter = HttpReranker(
+            server.url, "words", api_key=API_KEY, allowed=Classification.RESTRICTED, shape=shape, raw_scores=bool(raw)
+        )
         yield adapter
         adapter.close()
 

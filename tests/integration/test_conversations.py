@@ -1,6 +1,12 @@
 """Conversations over HTTP: remembered, private, and checked again whenever they are read."""
 
+from collections.abc import Callable
+
+import pytest
+
 from ingestion.erase import Eraser
+from kbcore.domain.document import Classification
+from kbcore.metadata import api_keys, users
 from services.library.erase import order_erasure
 from tests.integration.asking import Desk
 
@@ -92,3 +98,41 @@ def test_feedback_is_stored(desk: Desk) -> None:
         assert client.post("/v1/feedback", json=body).status_code == 201
         assert client.post("/v1/feedback", json={**body, "rating": 5}).status_code == 422
         assert client.post("/v1/feedback", json={**body, "trace_id": "x"}).status_code == 422
+
+
+def _leaves_the_group(desk: Desk) -> None:
+    desk.corpus.leave(desk.people["hr"], "hr")
+
+
+def _loses_the_clearance(desk: Desk) -> None:
+    with desk.corpus.platform.database.begin() as connection:
+        users.update_user(connection, desk.people["hr"].user_id, {"clearance": Classification.PUBLIC})
+
+
+def _loses_the_key(desk: Desk) -> None:
+    with desk.corpus.platform.database.begin() as connection:
+        (key,) = api_keys.list_keys(connection, user_id=desk.people["hr"].user_id, after=None, limit=2)
+        api_keys.revoke_key(connection, key.id)
+
+
+def _document_is_deleted(desk: Desk) -> None:
+    desk.corpus.delete(desk.documents["salary"])
+
+
+@pytest.mark.parametrize("happens", [_leaves_the_group, _loses_the_clearance, _loses_the_key, _document_is_deleted])
+@pytest.mark.parametrize("path", ["/v1/ask", "/v1/chat/completions"])
+def test_a_stream_stops_when_what_it_stands_on_may_not_be_read_any_more(
+    desk: Desk, path: str, happens: Callable[[Desk], None]
+) -> None:
+    desk.chat.answer = f"P5 级工程师的月薪范围是 18,000 至 26,000 元。[1]{'这句话没有依据。' * 8}薪酬信息不得外传。[1]"
+    question = "P5 级工程师的月薪范围是多少？"
+    body = {"question": question} if path == "/v1/ask" else {"messages": [{"role": "user", "content": question}]}
+    seen = ""
+    with desk.client("hr") as hr, hr.stream("POST", path, json={**body, "model": "slow", "stream": True}) as response:
+        lines = response.iter_lines()
+        while "18,000" not in seen:
+            seen = next(lines)
+        happens(desk)
+        rest = "\n".join(lines)
+    assert "access_changed" in rest
+    assert "不得外传" not in rest

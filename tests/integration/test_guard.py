@@ -1,6 +1,7 @@
 """The guard over real HTTP: a model that obeys a poisoned document, questions that are refused or masked."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from kbcore.llm.langchain_chat import LangChainModel
+from services.guard import configured
 from tests.integration.asking import Desk
 
 POISON = """# Meal allowance
@@ -138,3 +140,31 @@ def test_personal_data_stays_here_where_a_model_is_configured_so(desk: Desk, mon
 
 def test_without_authentication_nothing_of_it_is_reachable(desk: Desk) -> None:
     assert httpx.get(f"{desk.url}/v1/complaints", timeout=10).status_code == 401
+
+
+def test_a_title_that_loads_something_is_not_named(desk: Desk) -> None:
+    desk.chat.answer = "NO_ANSWER"
+    image = "![x](https://evil.example/seen.png)"
+    desk.corpus.add("public", f"Meal allowance {image}", "# Meals\n\nThe meal allowance depends on the city.")
+    for asked in ({"model": "say"}, {}):
+        with desk.client() as client:
+            body = {"question": "How much is the meal allowance on the moon?", "spaces": ["public"], **asked}
+            answer = client.post("/v1/ask", json=body).raise_for_status().json()
+        assert image not in answer["answer"]
+
+
+def test_an_answer_of_before_passes_the_filters_of_today(desk: Desk, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rules]]\ncategory = "none"\ndirection = "out"\naction = "refuse"\nwords = ["zzz"]\n')
+    platform = desk.corpus.platform
+    guard = platform.settings.guard.model_copy(update={"filters": (str(rules),)})
+    answer = platform.settings.answer.model_copy(update={"remember_minutes": 60})
+    platform.settings = platform.settings.model_copy(update={"guard": guard, "answer": answer})
+    desk.chat.answer = "年假可以结转至次年三月三十一日。[1]"
+    question = "年假可以结转吗？"
+    assert "三月三十一日" in _ask(desk, question)["answer"]
+    assert "三月三十一日" in _ask(desk, question)["answer"]
+    assert len(desk.chat.requests) == 1
+    rules.write_text(rules.read_text().replace("zzz", "三月三十一日"))
+    configured._guard.cache_clear()  # as a start of the process does
+    assert "三月三十一日" not in _ask(desk, question)["answer"]

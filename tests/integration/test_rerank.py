@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kbcore.bootstrap import Platform
+from kbcore.domain.document import Classification
 from kbcore.observability import metrics
 from kbcore.rerank.http import HttpReranker
 from tests.integration.asking import Desk
@@ -18,7 +19,9 @@ QUESTION = "Book economy class"
 @pytest.fixture
 def server(platform: Platform) -> Iterator[RerankServer]:
     with rerank_server() as started:
-        adapter = HttpReranker(started.url, "words", api_key=API_KEY, shape="jina", timeout_s=2.0)
+        adapter = HttpReranker(
+            started.url, "words", api_key=API_KEY, allowed=Classification.RESTRICTED, shape="jina", timeout_s=2.0
+        )
         platform.__dict__["reranker"] = adapter
         yield started
         adapter.close()

@@ -1,23 +1,28 @@
-"""No text reaches a model that it may not be sent to: what two recording chat servers got is looked through for it."""
+"""No text reaches a server that it may not be sent to: what recording servers of every kind got is searched for it."""
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import Classification
 from kbcore.embedding.bundled import BundledEmbedder
 from kbcore.metadata.database import Database
+from kbcore.metadata.tables import users
 from kbcore.settings import load_settings
 from services.auth.api_keys import issue_key
 from tests.builders import Corpus
+from tests.integration.test_guard_filters import Moderator, moderator
 from tests.servers.application import serving
 from tests.servers.chat_server import ChatServer, chat_server
+from tests.servers.rerank_server import API_KEY, RerankServer, rerank_server
 
 PUBLIC = "访客停车场在北门，开放时间为每天八点到二十点。"
 CONFIDENTIAL = "并购项目代号北斗星，预计于三月签约，签约金额为九亿元。"
@@ -31,15 +36,18 @@ QUESTIONS = {
 
 @dataclass
 class House:
-    """Somebody cleared for everything asks; `cloud` may be sent public text, `house` confidential text at most.
+    """Somebody cleared for everything asks; `house` may be sent confidential text at most, all others public text.
 
-    `keys` are of people cleared so far.
+    `keys` are of people cleared so far. `cloud` rewrites follow-ups, too.
     """
 
     url: str
+    corpus: Corpus
     keys: dict[str, str]
     cloud: ChatServer
     house: ChatServer
+    reranker: RerankServer
+    moderator: Moderator
 
     @property
     def key(self) -> str:
@@ -83,7 +91,11 @@ def _entry(name: str, level: str, server: ChatServer) -> dict[str, object]:
 def house(
     database: Database, postgres_url: str, redis_url: str, milvus_uri: str, embedder: BundledEmbedder, tmp_path: Path
 ) -> Iterator[House]:
-    with chat_server() as cloud, chat_server() as inside:
+    with ExitStack() as servers:
+        cloud, inside = (servers.enter_context(chat_server()) for _ in range(2))
+        reranker, filtering = servers.enter_context(rerank_server()), servers.enter_context(moderator())
+        filtering.answer = '{"action": "allow"}'
+        outside = {"name": "outside", "url": filtering.url, "kind": "json", "unseen": "allow"}
         settings = load_settings(
             {
                 "ZHIKU_HOME": str(tmp_path),
@@ -92,10 +104,18 @@ def house(
                 "ZHIKU_MILVUS__URI": milvus_uri,
                 "ZHIKU_LLM__DEFAULT": "cloud",
                 "ZHIKU_LLM__FALLBACKS": "house",
+                "ZHIKU_LLM__REWRITE": "cloud",
                 "ZHIKU_LLM__QUESTION_CLASSIFICATION": "public",
                 "ZHIKU_LLM__MODELS": json.dumps(
                     [_entry("cloud", "public", cloud), _entry("house", "confidential", inside)]
                 ),
+                "ZHIKU_RERANK__KIND": "http",
+                "ZHIKU_RERANK__MODEL": "words",
+                "ZHIKU_RERANK__BASE_URL": reranker.url,
+                "ZHIKU_RERANK__API_KEY": API_KEY,
+                "ZHIKU_RERANK__MAX_CLASSIFICATION": "public",
+                "ZHIKU_GUARD__FILTERS": "outside",
+                "ZHIKU_GUARD__HTTP_FILTERS": json.dumps([{**outside, "max_classification": "public"}]),
             }
         )
         platform = Platform(settings)
@@ -112,16 +132,23 @@ def house(
                 for word, person in people.items()
             }
         with serving(platform) as url:
-            yield House(url, keys, cloud, inside)
+            yield House(url, corpus, keys, cloud, inside, reranker, filtering)
 
 
 def _got(server: ChatServer) -> str:
     return json.dumps(server.requests, ensure_ascii=False)
 
 
+def _outside(house: House) -> str:
+    """All that was sent out. A question counts as public here, so the filter may be shown one."""
+    return _got(house.cloud) + json.dumps([house.moderator.asked, house.reranker.requests], ensure_ascii=False)
+
+
 def _nothing_got_out(house: House) -> None:
     for secret in ("北斗星", "九亿元", "蓝色鲸鱼"):
         assert secret not in _got(house.cloud)
+    for secret in ("九亿元", "三月签约", "蓝色鲸鱼"):
+        assert secret not in _outside(house)
     assert "蓝色鲸鱼" not in _got(house.house)
 
 
@@ -170,3 +197,55 @@ def test_a_house_model_that_is_down_is_no_reason_to_send_it_out(house: House) ->
     for question in QUESTIONS.values():
         house.ask(question)
     _nothing_got_out(house)
+
+
+def test_the_reranker_gets_what_it_may_have(house: House) -> None:
+    def search(cleared: str) -> list[dict[str, Any]]:
+        answer = httpx.post(
+            f"{house.url}/v1/search",
+            json={"query": QUESTIONS["confidential"]},
+            headers={"Authorization": f"Bearer {house.keys[cleared]}"},
+            timeout=60,
+        )
+        return list(answer.raise_for_status().json()["results"])
+
+    assert {each["scores"]["rerank"] for each in search("confidential")} == {None}
+    assert house.reranker.requests == []
+    (parking,) = search("public")
+    assert parking["scores"]["rerank"] is not None
+    _nothing_got_out(house)
+
+
+def test_a_follow_up_is_as_secret_as_what_it_follows(house: House) -> None:
+    """It may quote the answer before it: neither a filter, nor the rewriting model, nor the reranker may see it."""
+    first = house.ask(QUESTIONS["confidential"], cleared="confidential")
+    more = {"cleared": "confidential", "conversation_id": first["conversation_id"]}
+    house.ask("九亿元是含税金额吗？", **more)
+    house.ask("那停车场呢？", **more)
+    _nothing_got_out(house)
+    assert "北斗星" not in _got(house.cloud)
+    assert "九亿元是含税" in _got(house.house)
+
+
+def test_a_thread_whose_answers_are_withheld_by_now_is_sent_nowhere(house: House) -> None:
+    first = house.ask(QUESTIONS["confidential"], cleared="confidential")
+    more = {"cleared": "confidential", "conversation_id": first["conversation_id"]}
+    house.ask("九亿元是含税金额吗？", **more)
+    with house.corpus.platform.database.begin() as connection:
+        lowered = sa.update(users).where(users.c.name == "confidential").values(clearance=int(Classification.PUBLIC))
+        connection.execute(lowered)
+    before = len(house.house.requests)
+    house.ask("那它的开放时间呢？", **more)
+    house.ask("停车场呢？", **more)
+    _nothing_got_out(house)
+    assert "九亿元" not in json.dumps(house.house.requests[before:], ensure_ascii=False)
+
+
+def test_a_document_that_was_only_named_makes_a_thread_secret_too(house: House) -> None:
+    house.house.answer = "NO_ANSWER"
+    first = house.ask(QUESTIONS["confidential"], cleared="confidential")
+    assert "并购" in first["answer"]
+    house.ask(
+        "《并购》里没有吗？那访客停车场的开放时间呢？", cleared="confidential", conversation_id=first["conversation_id"]
+    )
+    assert "并购" not in _got(house.cloud)

@@ -130,7 +130,12 @@ def test_an_answer_whose_client_leaves_is_recorded_as_that(desk: Desk) -> None:
         time.sleep(0.02)
     assert answer["outcome"] == "left"
     assert [each["model"] for each in answer["prompts"]] == ["slow"]
-    assert events(desk, "model.called")[0]["detail"]["outcome"] == "left"
+    called = events(desk, "model.called")[0]["detail"]
+    assert called["outcome"] == "left"
+    assert called["prompt_tokens"] == answer["prompt_tokens"] > 0
+    with desk.client() as client:
+        spent = client.get("/v1/usage").raise_for_status().json()["total"]
+    assert spent["prompt_tokens"] == answer["prompt_tokens"], "who leaves early pays for what was read all the same"
 
 
 def test_a_model_that_fails_and_the_one_that_stands_in_are_both_recorded(desk: Desk) -> None:

@@ -80,10 +80,11 @@ def test_a_rule_of_ones_own_masks_words_in_answers(tmp_path: Path) -> None:
         '[[rules]]\ncategory = "codename"\ndirection = "both"\naction = "mask"\nwords = ["Bluebird", "蓝鸟"]\n',
         encoding="utf-8",
     )
-    verdict = RuleFilter.read("own", file).check(
-        "Project bluebird（蓝鸟） starts; bluebirds do not.", Direction.OUT, "en"
-    )
+    own = RuleFilter.read("own", file)
+    verdict = own.check("Project bluebird（蓝鸟） starts; bluebirds do not.", Direction.OUT, "en")
     assert verdict.text == "Project ******（******） starts; bluebirds do not."
+    for disguised in ("blue\u200bbird", "ＢＬＵＥＢＩＲＤ", "blueвird", "蓝\u00ad鸟"):
+        assert own.check(f"Project {disguised}!", Direction.OUT, "en").text == "Project ******!"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ FAULTS = [
     ("！［a］（https://hr.example.com/leave）", Fault.IMAGE),
     ("see data:text/html;base64,AAAA", Fault.SCRIPT),
     ("[x](javascript:alert(1))", Fault.SCRIPT),
-    ("<img src=x>", Fault.MARKUP),
+    ("<i>x</i>", Fault.MARKUP),
     ("<!-- note", Fault.MARKUP),
     ("Details: https://hr.example.com/leave?q=secret", Fault.LINK),
     ("Details: https://evil.example/x", Fault.LINK),
@@ -47,6 +47,43 @@ FAULTS = [
     ("You answer questions from a company's knowledge base, only from the numbered sources below.", Fault.PROMPT),
     ("你是企业知识库的问答助手。只根据下面编号的资料回答问题。", Fault.PROMPT),
     ("The password is swordfish.", Fault.ECHO),
+    ("Click [here]( //evil.example).", Fault.LINK),
+    (r"Click [here]( \\evil.example/p ).", Fault.LINK),
+    ("Click [here]( https:evil.example/p ).", Fault.LINK),
+    ("Write: [us]( mailto:boss ).", Fault.LINK),
+    ("Go to evil.ai/secret now.", Fault.LINK),
+    ("Go to 10.20.30.40/secret now.", Fault.LINK),
+    ("Go to 10.20.30.40:8080 now.", Fault.LINK),
+]
+NOT_EVEN_QUOTED = [
+    ("![x](https://hr.example.com/x.png)", Fault.IMAGE),
+    ("![a[b]c](https://hr.example.com/x.png)", Fault.IMAGE),
+    (r"![a\]b](https://hr.example.com/x.png)", Fault.IMAGE),
+    ("![a\nb](https://hr.example.com/x.png)", Fault.IMAGE),
+    (f"![{'a' * 900}](https://hr.example.com/x.png)", Fault.IMAGE),
+    ("[![a](x)](y)", Fault.IMAGE),
+    ("<img src=//hr.example.com/x.png>", Fault.IMAGE),
+    ('<IMG/SRC="//hr.example.com/x.png"', Fault.IMAGE),
+    ("<p style='background:url(//hr.example.com/x)'>", Fault.IMAGE),
+    ("<td background=//hr.example.com/x>", Fault.IMAGE),
+    ("<iframe src=//hr.example.com>", Fault.IMAGE),
+    ("<style>@import '//hr.example.com/x'", Fault.IMAGE),
+    ("<script>alert(1)</script>", Fault.SCRIPT),
+    ("<b onmouseover=alert(1)>x</b>", Fault.SCRIPT),
+    ("[x](javascript&colon;alert(1))", Fault.SCRIPT),
+    ("[x](&#0000106;avascript:alert(1))", Fault.SCRIPT),
+    ("[x](<java\tscript:alert(1)>)", Fault.SCRIPT),
+    ("leave\n[ 1 ]: https://hr.example.com/leave", Fault.LINK),
+    ("leave\n> [logo]: //hr.example.com/x.png", Fault.LINK),
+]
+QUOTED_AS_IT_IS = [
+    "Details: https://hr.example.com/leave",
+    "let x = vec![1, 2];",
+    "a <b>bold</b> word, x < y, on = 3",
+    '<a href="https://hr.example.com">here</a>',
+    "R&amp;D: the data: 5, more metadata: a; b",
+    "[注]: 本条适用于全体员工。",
+    "版本 1.2.3.4/5",
 ]
 FINE = [
     "Leave is five days.",
@@ -77,6 +114,11 @@ def test_an_image_that_was_cut_at_its_first_sign_is_still_one() -> None:
     assert statements.dropped == {Fault.IMAGE: 2}
 
 
-def test_quotes_may_hold_links_but_no_images() -> None:
-    assert unsafe_markup("“Details: https://hr.example.com/leave”") is None
-    assert unsafe_markup("“![x](https://hr.example.com/x.png)”") is Fault.IMAGE
+@pytest.mark.parametrize(("text", "fault"), NOT_EVEN_QUOTED)
+def test_no_quote_loads_or_does_anything_or_moves_our_markers(text: str, fault: Fault) -> None:
+    assert unsafe_markup(f"According to T: “{text}”") is fault
+
+
+@pytest.mark.parametrize("text", QUOTED_AS_IT_IS)
+def test_quotes_may_hold_links_and_harmless_markup(text: str) -> None:
+    assert unsafe_markup(f"According to T: “{text}”") is None

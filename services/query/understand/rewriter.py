@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from kbcore.bootstrap import Platform
-from kbcore.domain.document import Classification
 from kbcore.llm.interface import Chatting, Message
 from services.query.request import AskRequest
+from services.query.secrecy import level_of_question
 from services.query.understand.by_model import Rewriter
 
 _TOKENS = 200
@@ -18,8 +18,7 @@ def rewriter(platform: Platform, request: AskRequest) -> Rewriter | None:
     """
     settings = platform.settings.llm
     model = platform.answer_models.get(settings.rewrite) if settings.rewrite else None
-    level = max(Classification.of(settings.question_classification), request.history_level)
-    if model is None or level > model.allowed or not isinstance(model, Chatting):
+    if model is None or level_of_question(request, settings) > model.allowed or not isinstance(model, Chatting):
         return None
     chatting = model
 
