@@ -47,7 +47,7 @@ def events(response: httpx.Response) -> list[tuple[str, Any]]:
 def test_the_default_quotes_word_for_word(desk: Desk) -> None:
     body = ask(desk, QUESTION)
     assert not body["abstained"]
-    assert body["model"] == "extractive"
+    assert (body["model"], body["experimental"]) == ("extractive", False)
     assert body["citations"][0]["quote"] == "年假可以结转至次年三月三十一日，逾期作废。"
     assert body["citations"][0]["title"] == "员工手册"
     assert body["citations"][0]["source"]["heading"] == ["年假"]
