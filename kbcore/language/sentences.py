@@ -15,6 +15,7 @@ _BOUNDARY = re.compile(
     """,
     re.VERBOSE,
 )
+_END = re.compile(rf"(?:[。！？!?]|……|(?<!\d)\.)[{re.escape(_CLOSERS)}]*$")
 _ABBREVIATION = re.compile(
     r"""(?:^|[\s(\["'“‘])(?:
         [A-Z] | Mr|Mrs|Ms|Dr|Prof|Sr|Jr|St|Rev|Gen|Col|Capt|Lt|Sgt|Hon
@@ -57,6 +58,11 @@ def sentences(text: str) -> list[tuple[int, int]]:
         start = end
     _append(found, text, start, len(text))
     return found
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether the text ends where a sentence does; a full stop after a digit may be a decimal's."""
+    return _END.search(text.rstrip()) is not None
 
 
 def _append(found: list[tuple[int, int]], text: str, start: int, end: int) -> None:

@@ -6,12 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kbcore.errors import ConfigurationError
+from kbcore.llm.bounded_http import bound
 
 if TYPE_CHECKING:
+    import httpx2
     from langchain_core.language_models.chat_models import BaseChatModel
 
-RETRIES = 1
-"""Before the first token only: a stream that has begun is never repeated."""
+LONGEST = 5
+"""How many times its `timeout_s` (one silence) a whole answer may take."""
 
 # Besides their own errors the clients let through what broken streams make of their parsers (all measured).
 _BROKEN = (ValueError, TypeError, LookupError, AttributeError)
@@ -31,13 +33,17 @@ class ChatService:
 
 @dataclass(frozen=True, slots=True)
 class _Provider:
-    """`package` brings `langchain`'s provider and is an extra of Zhiku's if `extra` names one."""
+    """`package` brings `langchain`'s provider and is an extra of Zhiku's if `extra` names one.
+
+    `http` is what its model sends with, None if that cannot be had.
+    """
 
     langchain: str
     package: str
     extra: str | None
     errors: Callable[[], tuple[type[Exception], ...]]
     arguments: Callable[[ChatService], Mapping[str, Any]]
+    http: Callable[[Any], "httpx2.Client | None"]
     limit: str = "max_tokens"  # how it calls the most tokens that an answer may have
 
 
@@ -58,6 +64,8 @@ def chat_model(service: ChatService) -> "BaseChatModel":
     model: BaseChatModel = init_chat_model(
         service.model, model_provider=provider.langchain, **provider.arguments(service)
     )
+    if http := provider.http(model):
+        bound(http, LONGEST * service.timeout_s)
     return model
 
 
@@ -75,8 +83,18 @@ def errors_of(provider: str) -> tuple[type[Exception], ...]:
     return (*_PROVIDERS[provider].errors(), *_BROKEN)
 
 
+def may_pass(error: Exception) -> bool:
+    """Whether the same request may well be answered if it is sent again at once: not where somebody has waited already.
+
+    The clients' own retries wait as long as a `Retry-After` says, up to a minute; meanwhile another model could answer.
+    """
+    from langchain_core.exceptions import ModelAPIError, ModelConnectionError  # noqa: PLC0415 (comes with the model)
+
+    return isinstance(error, ModelAPIError | ModelConnectionError)
+
+
 def _common(service: ChatService) -> dict[str, Any]:
-    return {"timeout": service.timeout_s, "max_retries": RETRIES}
+    return {"timeout": service.timeout_s, "max_retries": 0}
 
 
 def _openai(service: ChatService) -> dict[str, Any]:
@@ -117,6 +135,11 @@ def _openai_errors() -> tuple[type[Exception], ...]:
     return (openai.OpenAIError,)
 
 
+def _client_of_openai(model: Any) -> "httpx2.Client":
+    client: httpx2.Client = model.root_client._client
+    return client
+
+
 def _named(*places: str) -> Callable[[], tuple[type[Exception], ...]]:
     """Classes by `module:name`, looked up when they are needed."""
 
@@ -127,14 +150,15 @@ def _named(*places: str) -> Callable[[], tuple[type[Exception], ...]]:
 
 
 _PROVIDERS: Mapping[str, _Provider] = {
-    "openai": _Provider("openai", "langchain_openai", None, _openai_errors, _openai),
-    "azure": _Provider("azure_openai", "langchain_openai", None, _openai_errors, _azure),
+    "openai": _Provider("openai", "langchain_openai", None, _openai_errors, _openai, _client_of_openai),
+    "azure": _Provider("azure_openai", "langchain_openai", None, _openai_errors, _azure, _client_of_openai),
     "anthropic": _Provider(
         "anthropic",
         "langchain_anthropic",
         "anthropic",
         _named("anthropic:AnthropicError", "httpx2:HTTPError"),
         _anthropic,
+        lambda model: model._client._client,
     ),
     "google": _Provider(
         "google_genai",
@@ -146,6 +170,7 @@ _PROVIDERS: Mapping[str, _Provider] = {
             "langchain_google_genai.chat_models:ChatGoogleGenerativeAIError",
         ),
         _google,
+        lambda _model: None,
         limit="max_output_tokens",
     ),
 }

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from kbcore.errors import TooManyRequests, Unprocessable, UnsupportedMediaType, ZhikuError
+from services.api.schemas.openai import ParameterError
 from services.api.schemas.scim import SCIM_JSON, error_body
 
 PROBLEM_JSON = "application/problem+json"
@@ -55,7 +56,8 @@ def respond(request: Request, problem: Problem) -> Response:
         return _scim(problem)
     for prefix, shape in _SHAPES.items():
         if request.url.path == prefix or request.url.path.startswith(f"{prefix}/"):
-            return JSONResponse(shape(problem), problem.status, dict(problem.headers))
+            status = 400 if shape is _openai and problem.status == 422 else problem.status  # what its clients expect
+            return JSONResponse(shape(problem), status, dict(problem.headers))
     body: dict[str, Any] = {
         "type": f"urn:zhiku:error:{problem.code}",
         "title": problem.title,
@@ -95,7 +97,8 @@ def deliberate(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(error.retry_after)
     if error.status == 503:
         headers["Retry-After"] = "2"
-    return respond(request, Problem(error.status, error.code, error.title, error.detail, headers=headers))
+    wrong = [{"loc": ["body", error.parameter], "msg": error.detail}] if isinstance(error, ParameterError) else []
+    return respond(request, Problem(error.status, error.code, error.title, error.detail, wrong, headers))
 
 
 def _invalid(request: Request, error: Exception) -> Response:
@@ -158,7 +161,7 @@ def _openai(problem: Problem) -> dict[str, Any]:
         "error": {
             "message": problem.detail,
             "type": kinds.get(problem.status, "server_error" if problem.status >= 500 else "invalid_request_error"),
-            "param": ".".join(str(part) for part in problem.errors[0]["loc"][1:]) if problem.errors else None,
+            "param": ".".join(str(part) for part in problem.errors[0]["loc"][1:]) or None if problem.errors else None,
             "code": "invalid_api_key" if problem.status == 401 else problem.code,
         }
     }

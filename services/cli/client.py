@@ -38,12 +38,15 @@ class Client:
 
     def __init__(self, url: str, key: str) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx.Client(
-            base_url=self.url,
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=30.0,
-            trust_env=urlsplit(self.url).hostname not in LOOPBACK,  # a proxy can't reach this machine's own loopback
-        )
+        try:
+            self._http = httpx.Client(
+                base_url=self.url,
+                headers={"Authorization": f"Bearer {key}"},
+                timeout=30.0,
+                trust_env=urlsplit(self.url).hostname not in LOOPBACK,  # a proxy can't reach this machine's loopback
+            )
+        except (httpx.InvalidURL, ValueError) as error:
+            raise ServerNotRunningError(f"{self.url} is no address: {error}") from None
 
     def __enter__(self) -> Self:
         return self

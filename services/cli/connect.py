@@ -62,6 +62,9 @@ def connect(person: str | None) -> Client:
         if key is None or person == "url":
             known = ", ".join(sorted(stored.keys() - {"url"})) or "nobody yet; `make demo` creates them"
             raise ConfigurationError(f"no key of {person!r} in {file}; it has: {known}")
+    key = (key or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigurationError("ZHIKU_KEY has a character that no API key has")
     if not key:
         raise ConfigurationError(f"no API key: set ZHIKU_KEY, or make the sample people with `make demo` ({file})")
     return Client(url, key)

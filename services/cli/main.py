@@ -1,5 +1,6 @@
 """`zhiku`: one command for a person at a terminal and for scripts (`--json`, exit code ≠ 0 on failure)."""
 
+import io
 import sys
 import tempfile
 import traceback
@@ -31,6 +32,9 @@ COMMANDS = {
 def main() -> None:
     """Run the command that the arguments name. Ends with a message, never with a stack trace."""
     silence_telemetry()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows no Chinese; still JSON with --json
     errors = Console(stderr=True, highlight=False)
     try:
         build(sys.argv[1:])(prog_name="zhiku")

@@ -1,5 +1,7 @@
 """How answers, hits and jobs look on a terminal."""
 
+from collections.abc import Iterator
+
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
@@ -19,9 +21,17 @@ def place(title: str, version: int, source: Source, *, current: bool = True) -> 
 
 
 def answer_view(answer: Answer) -> RenderableType:
-    """The answer, then each source with its verbatim quote."""
+    """The answer, what has to be said about it, then each source with its verbatim quote."""
     text = Text(answer.answer, style="yellow" if answer.abstained else "")
-    return Group(Wrapped(text), *(citation_view(citation) for citation in answer.citations))
+    remarks = [Wrapped(Text(remark, style="dim")) for remark in _remarks(answer)]
+    return Group(Wrapped(text), *remarks, *(citation_view(citation) for citation in answer.citations))
+
+
+def _remarks(answer: Answer) -> Iterator[str]:
+    if answer.experimental and not answer.abstained:
+        yield f"{answer.model} is an experimental model: checked against the documents, it may still be wrong."
+    if answer.reason == "model_interrupted":
+        yield "The model broke off; this is what it had said that the documents confirm."
 
 
 def citation_view(citation: Citation) -> RenderableType:

@@ -57,6 +57,7 @@ class Answer(_Read):
     reason: str | None = None
     conversation_id: str | None = None
     model: str | None = None
+    experimental: bool = False
 
 
 class Upload(_Read):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from kbcore.errors import Unavailable
+from kbcore.language.sentences import ends_sentence
 from kbcore.llm.interface import NO_ANSWER, AnswerModel, AnswerPart, AnswerRequest, Usage
 from services.query.abstain import ANSWER_UNSUPPORTED, NO_ANSWER_IN_SOURCES
 from services.query.answer import Said
@@ -93,7 +94,10 @@ def _statements(parts: Iterator[AnswerPart], outcome: Outcome) -> Iterator[State
         if part.finish_reason == "length":
             outcome.finish_reason = "length"
         yield from cutter.feed(part.text)
-    yield from cutter.end()
+    rest = cutter.end()
+    if outcome.finish_reason == "length" and rest and not ends_sentence(rest[-1].text):
+        rest.pop()  # half a statement may say the opposite of the whole one
+    yield from rest
 
 
 class _Limits:

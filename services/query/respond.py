@@ -89,7 +89,8 @@ def respond(
         question, conflict, route.model.name, citer, outcome, fits_into(writing, _tokens(platform)), guarded.may_quote
     )
     usage = outcome.usage or _counted(platform, writing, outcome)
-    if not outcome.text and outcome.finish_reason == "stop" and outcome.reason:
+    cut_by_asker = outcome.finish_reason == "length" and request.max_tokens is not None
+    if not outcome.text and outcome.reason and not cut_by_asker:
         yield from abstain(platform, question, found, outcome.reason, explained(route, outcome), level, usage, guarded)
         return
     answers.labels("answered").inc()

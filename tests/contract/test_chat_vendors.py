@@ -6,7 +6,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -43,6 +45,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for event in _events(body["model"]):
             self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+        with suppress(ConnectionError):
+            while body["model"] == "alive":
+                time.sleep(0.02)
+                self.wfile.write(b'event: ping\ndata: {"type": "ping"}\n\n')
         self.close_connection = True
 
     def _send(self, status: int, content: bytes) -> None:
@@ -54,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _events(model: str) -> list[dict[str, Any]]:
-    """What the API streams for one answer (docs of the Messages API); `cut` ends in the middle."""
+    """What the API streams for one answer (docs of the Messages API); `cut` and `alive` end in the middle."""
     usage = {"input_tokens": 11, "output_tokens": 1}
     message = {"id": "m", "type": "message", "role": "assistant", "content": [], "model": model}
     message |= {"stop_reason": None, "stop_sequence": None, "usage": usage}
@@ -66,9 +72,9 @@ def _events(model: str) -> list[dict[str, Any]]:
             for word in (WORDS[:3], WORDS[3:])
         ),
     ]
-    if model == "cut":
+    if model in ("cut", "alive"):
         return events
-    reason = "max_tokens" if model == "long" else "end_turn"
+    reason = {"long": "max_tokens", "refused": "refusal"}.get(model, "end_turn")
     end = {"stop_reason": reason, "stop_sequence": None}
     return [
         *events,
@@ -91,11 +97,13 @@ def anthropic() -> Iterator[ThreadingHTTPServer]:
     thread.join()
 
 
-def _model(server: ThreadingHTTPServer, model: str, breaker: Breaker | None = None) -> LangChainModel:
+def _model(
+    server: ThreadingHTTPServer, model: str, breaker: Breaker | None = None, timeout_s: float = 5
+) -> LangChainModel:
     url = f"http://127.0.0.1:{server.server_address[1]}"
     return LangChainModel(
         "claude",
-        ChatService("anthropic", model, url, "sk-secret", api_version="", timeout_s=5),
+        ChatService("anthropic", model, url, "sk-secret", api_version="", timeout_s=timeout_s),
         allowed=Classification.PUBLIC,
         context_tokens=4096,
         prompts=CONFIG_FOLDER / "prompts",
@@ -115,10 +123,15 @@ def test_words_counts_and_ends(anthropic: ThreadingHTTPServer, model: str, ends:
     assert "年假可以结转" in json.dumps(body, ensure_ascii=False)
 
 
-@pytest.mark.parametrize("model", ["cut", "broken"])
-def test_whatever_goes_wrong_is_said_without_a_secret(anthropic: ThreadingHTTPServer, model: str) -> None:
+@pytest.mark.parametrize(
+    ("model", "timeout_s"),
+    [("cut", 5), ("broken", 5), ("refused", 5), ("alive", 0.2)],  # keep-alives do not prolong it
+)
+def test_whatever_goes_wrong_is_said_without_a_secret(
+    anthropic: ThreadingHTTPServer, model: str, timeout_s: float
+) -> None:
     with pytest.raises(Unavailable) as failure:
-        list(_model(anthropic, model).answer(REQUEST))
+        list(_model(anthropic, model, timeout_s=timeout_s).answer(REQUEST))
     assert failure.value.code == "model_unavailable"
     assert "claude" in failure.value.detail
     assert "secret" not in failure.value.detail

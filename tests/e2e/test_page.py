@@ -51,6 +51,27 @@ def test_the_original_file_can_be_downloaded(page: Page, product: Product) -> No
     assert download.value.suggested_filename == "visitors-meeting-rooms.txt"
 
 
+def test_a_long_conversation_is_scrolled_to_what_was_answered_last(page: Page, product: Product) -> None:
+    sign_in(page, product.credentials["employee"])
+    for _ in range(3):
+        ask(page, "出差住酒店，一线城市每晚最多报销多少钱？")
+    ask(page, "What is the visa procedure for employees who move to the Brazil office?")
+    expect(page.locator(".turn").last.locator(".hint")).to_be_in_viewport()
+
+
+def test_a_weak_model_and_a_broken_off_answer_are_said_to_be_that(page: Page, product: Product) -> None:
+    sign_in(page, product.credentials["employee"])
+    with product.client() as client:
+        done = client.post("/v1/ask", json={"question": "出差住酒店，一线城市每晚最多报销多少钱？"}).json()
+    done |= {"model": "local-qwen", "experimental": True, "reason": "model_interrupted"}
+    body = f"event: done\ndata: {json.dumps(done)}\n\n"
+    page.route("**/v1/ask", lambda route: route.fulfill(content_type="text/event-stream", body=body))
+    ask(page, "出差住酒店，一线城市每晚最多报销多少钱？")
+    turn = page.locator(".turn").last
+    expect(turn).to_contain_text("实验性模型（local-qwen）参与了这个回答")
+    expect(turn).to_contain_text("模型中途停止")
+
+
 def test_not_knowing_is_shown_as_such_with_what_was_searched(page: Page, product: Product) -> None:
     sign_in(page, product.credentials["employee"])
     ask(page, "What is the visa procedure for employees who move to the Brazil office?")

@@ -47,7 +47,7 @@ def events(response: httpx.Response) -> list[tuple[str, Any]]:
 def test_the_default_quotes_word_for_word(desk: Desk) -> None:
     body = ask(desk, QUESTION)
     assert not body["abstained"]
-    assert body["model"] == "extractive"
+    assert (body["model"], body["experimental"]) == ("extractive", False)
     assert body["citations"][0]["quote"] == "年假可以结转至次年三月三十一日，逾期作废。"
     assert body["citations"][0]["title"] == "员工手册"
     assert body["citations"][0]["source"]["heading"] == ["年假"]
@@ -91,7 +91,6 @@ def test_a_good_model_is_cited(desk: Desk) -> None:
         ("年假可以结转至次年六月三十日。[1]", None),  # a wrong number
         ("年假不可以结转至次年三月三十一日。[1]", None),  # the opposite
         ("NO_ANSWER", None),
-        ("", None),
         ("请访问 http://evil.example/?q=年假 领取奖金。[1]", None),
         ("年假可以结转至次年三月三十一日。[99][0]", "年假可以结转至次年三月三十一日。[1]"),
     ],
@@ -113,9 +112,9 @@ def test_a_wrong_marker_is_corrected(desk: Desk) -> None:
     assert "三月三十一日" in quotes["[1]"]
 
 
-@pytest.mark.parametrize("model", ["silent", "rate_limited", "broken", "garbage", "not_json", "unauthorised"])
+@pytest.mark.parametrize("model", ["silent", "rate_limited", "broken", "garbage", "not_json", "unauthorised", "say"])
 def test_a_model_that_fails_is_replaced_by_quotes(desk: Desk, model: str) -> None:
-    desk.chat.answer = GOOD
+    desk.chat.answer = "" if model == "say" else GOOD  # nothing is no answer
     body = ask(desk, QUESTION, model=model)
     assert body["model"] == "extractive"
     assert model in body["routed_because"]
@@ -129,6 +128,41 @@ def test_a_cut_stream_keeps_only_what_was_verified(desk: Desk) -> None:
     body = ask(desk, QUESTION, model="cut")
     assert body["answer"] == GOOD
     assert body["reason"] == "model_interrupted"
+
+
+@pytest.mark.parametrize("behaviour", ["withheld", "tools"])
+def test_an_answer_that_its_model_withholds_halfway_says_so(desk: Desk, behaviour: str) -> None:
+    desk.chat.answer = GOOD + "员工入职满一年后享有五天年假。[1]"
+    body = ask(desk, QUESTION, model=behaviour)
+    assert (body["answer"], body["reason"]) == (GOOD, "model_interrupted")
+    desk.chat.answer = ""
+    body = ask(desk, QUESTION, model=behaviour)
+    assert body["model"] == "extractive"
+    assert "withheld" in body["routed_because"]
+
+
+def test_half_a_statement_is_not_shown(desk: Desk) -> None:
+    """Its other half may be the condition."""
+    desk.chat.answer = GOOD + "员工入职满一年"
+    assert ask(desk, QUESTION, model="at_length")["answer"] == GOOD
+    desk.chat.answer = "年假可以结转"
+    body = ask(desk, QUESTION, model="at_length")
+    assert (body["abstained"], body["reason"]) == (True, "answer_unsupported")
+
+
+def test_a_model_that_has_no_end_is_heard_out_so_far(desk: Desk) -> None:
+    desk.chat.answer = GOOD
+    assert ask(desk, QUESTION, model="endless")["answer"] == GOOD
+    assert desk.chat.hung_up.wait(10)
+
+
+@pytest.mark.parametrize("behaviour", ["uncounted", "miscounted", "unreadable"])
+def test_what_is_only_badly_said_is_an_answer(desk: Desk, behaviour: str) -> None:
+    desk.chat.answer = GOOD
+    body = ask(desk, QUESTION, model=behaviour)
+    assert GOOD in body["answer"]
+    assert body["usage"]["prompt_tokens"] > 0
+    assert body["usage"]["completion_tokens"] > 0
 
 
 def test_the_stream_says_the_same(desk: Desk) -> None:

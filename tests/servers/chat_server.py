@@ -12,7 +12,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-BEHAVIOURS = ("say", "slow", "cut", "silent", "rate_limited", "broken", "garbage", "not_json", "unauthorised")
+BEHAVIOURS = (
+    *("say", "slow", "cut", "silent", "rate_limited", "broken", "garbage", "not_json", "unauthorised"),
+    *("withheld", "tools", "at_length", "uncounted", "miscounted", "unreadable", "alive", "endless", "one_line"),
+)
+_ENDS = {"withheld": "content_filter", "tools": "tool_calls", "at_length": "length"}
+_HALF_A_PAIR = chr(0xD83D)
 
 
 @dataclass
@@ -69,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.state.requests.append(body)
         match body["model"]:
             case "rate_limited":
-                self._json(429, {"error": {"message": "slow down", "type": "rate_limit"}}, {"retry-after-ms": "1"})
+                self._json(429, {"error": {"message": "slow down", "type": "rate_limit"}}, {"retry-after": "30"})
             case "broken":
                 self._json(500, {"error": {"message": "secret-detail of the server"}}, {"retry-after-ms": "1"})
             case "unauthorised":
@@ -94,6 +99,10 @@ class _Handler(BaseHTTPRequestHandler):
         if behaviour == "garbage":
             self._event('{"id": "x", "choices": [{"delta": {"content": "halb')
             self._event('{"choices": "none"}')
+        if behaviour == "unreadable":
+            self._event(json.dumps(_chunk({"content": f"\0{_HALF_A_PAIR}"}, None)))
+        while behaviour in ("alive", "endless", "one_line"):
+            self._go_on(behaviour)
         time.sleep(self.state.thinks_s)
         if behaviour == "silent":
             time.sleep(3)
@@ -106,14 +115,29 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(0.05)
             self._event(json.dumps(_chunk({"role": "assistant", "content": piece}, None)))
             self.state.pieces_sent += 1
-        self._event(json.dumps(_chunk({}, "stop")))
-        usage = {"prompt_tokens": 100, "completion_tokens": len(pieces), "total_tokens": 100 + len(pieces)}
-        self._event(json.dumps({**_chunk({}, None), "choices": [], "usage": usage}))
+        self._event(json.dumps(_chunk({}, _ENDS.get(behaviour, "stop"))))
+        usage: dict[str, Any] = {"prompt_tokens": 100, "completion_tokens": len(pieces), "total_tokens": 100}
+        if behaviour == "miscounted":
+            usage = {"prompt_tokens": -1, "completion_tokens": 10**30, "total_tokens": 0}
+        if behaviour != "uncounted":
+            self._event(json.dumps({**_chunk({}, None), "choices": [], "usage": usage}))
         self._event("[DONE]")
         self.wfile.write(b"0\r\n\r\n")
 
+    def _go_on(self, behaviour: str) -> None:
+        """A little more of what has no end."""
+        if behaviour == "alive":
+            time.sleep(0.02)
+            self._write(b": still there\n\n")
+        elif behaviour == "one_line":
+            self._write(b"data: " + bytes([65]) * 1_000_000)
+        else:
+            self._event(json.dumps(_chunk({"content": self.state.answer}, None)))
+
     def _event(self, data: str) -> None:
-        payload = f"data: {data}\n\n".encode()
+        self._write(f"data: {data}\n\n".encode())
+
+    def _write(self, payload: bytes) -> None:
         self.wfile.write(f"{len(payload):x}\r\n".encode() + payload + b"\r\n")
         self.wfile.flush()
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kbcore.language.sentences import sentences
+from kbcore.language.sentences import ends_sentence, sentences
 
 
 def split(text: str) -> list[str]:
@@ -46,3 +46,20 @@ def test_sentences_cover_every_visible_character_once(text: str) -> None:
         covered[start:end] = [True] * (end - start)
         last = end
     assert all(done or character.isspace() for done, character in zip(covered, text, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("年假可以结转。", True),
+        ("他说：“可以。” ", True),
+        ("Leave is carried over.", True),
+        ("Is it carried over?)", True),
+        ("年假可以结转至次年", False),
+        ("The limit is 3.", False),  # perhaps 3.5
+        ("Leave is", False),
+        ("", False),
+    ],
+)
+def test_whether_a_text_ends_where_a_sentence_does(text: str, whole: bool) -> None:
+    assert ends_sentence(text) is whole

@@ -84,7 +84,8 @@ def _finish(
     platform: Platform, caller: Caller, body: AskBody, trace_id: str, incomplete: list[str], answer: Answer
 ) -> AskAnswer:
     conversation = remember(platform.database, caller, body.conversation_id, body.question, answer, trace_id)
-    return AskAnswer.of(answer, conversation, trace_id, incomplete)
+    experimental = platform.weakness(answer.model).experimental
+    return AskAnswer.of(answer, conversation, trace_id, incomplete, experimental=experimental)
 
 
 def _event(name: str, data: BaseModel) -> ServerEvent:

@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 
 import numpy as np
 from fastapi import APIRouter
@@ -11,13 +11,13 @@ from sse_starlette.sse import EventSourceResponse
 
 from kbcore.bootstrap import Platform
 from kbcore.domain.ids import new_id
-from kbcore.errors import NotFound, RequestError, ZhikuError
+from kbcore.errors import NotFound, ZhikuError
 from kbcore.llm.routing import AUTOMATIC
 from kbcore.metadata import usage
 from kbcore.metadata.usage import Use
 from services.api.dependencies import CallerDep, LimitsDep, PlatformDep
 from services.api.schemas import openai as shapes
-from services.api.schemas.ask import CitationOut, UsageOut
+from services.api.schemas.ask import UsageOut
 from services.api.schemas.problem import foreign_errors
 from services.api.streaming import ServerEvent, event_stream
 from services.limits.costs import count
@@ -28,10 +28,12 @@ from services.query.request import AskRequest
 
 router = APIRouter(tags=["openai"])
 
-_MOST_TEXTS = 256
+_MOST_TEXTS = 2048
+"""As OpenAI has it; LangChain sends 1,000 at a time. What a body may hold bounds the work."""
 
 _STREAM = {
-    "description": "The completion; with `stream: true` chunks, the last of which carries `citations`, then `[DONE]`.",
+    "description": "The completion; with `stream: true` chunks, the one with the finish reason has `citations` and the "
+    "like; then `[DONE]`.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 
@@ -54,17 +56,16 @@ def complete_chat(
         model=body.model,
         history=history,
         history_level=caller.clearance,  # what the client sends may be of anything that the caller reads
-        temperature=body.temperature,
+        temperature=body.temperature or 0.0,
         max_tokens=body.max_completion_tokens or body.max_tokens,
         stop=stop,
     )
     with limits.admit(model=asked_of(platform, body.model), answers=True) as admission:
-        events = recorded_ask(platform, caller, request, streamed=body.stream)
+        events = recorded_ask(platform, caller, request, streamed=bool(body.stream))
         next(events)  # whatever can be refused is refused here, with a status of its own
-        reply = _Reply(body.model)
+        reply = _Reply(body.model, with_usage=body.wants_usage)
         if body.stream:
-            usage_wanted = body.stream_options is not None and body.stream_options.include_usage
-            return event_stream(admission.hold(_stream(reply, events, usage_wanted=usage_wanted)))
+            return event_stream(admission.hold(_stream(reply, events)))
         return reply.whole(next(event for event in events if isinstance(event, Answer)))
 
 
@@ -104,7 +105,7 @@ def embed(
     if body.model not in (embedder.name, AUTOMATIC):
         raise NotFound("model")
     if body.dimensions not in (None, embedder.dimension):
-        raise RequestError(f"`dimensions` must be {embedder.dimension}", code=shapes.UNSUPPORTED)
+        raise shapes.ParameterError("dimensions", f"`dimensions` must be {embedder.dimension}")
     texts = body.texts(_MOST_TEXTS)
     if body.input_type == "query":
         vectors = np.stack([embedder.embed_query(text) for text in texts])
@@ -135,49 +136,43 @@ def _encoded(vector: np.ndarray, encoding: str) -> list[float] | str:
 class _Reply:
     """One completion: all its parts carry the same id, time and model name."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, *, with_usage: bool) -> None:
         self._head = {"id": f"chatcmpl-{new_id()}", "created": int(time.time()), "model": model}
+        self._with_usage = with_usage
 
     def whole(self, answer: Answer) -> shapes.ChatCompletion:
         """The completion at once."""
-        message = shapes.AssistantMessage(content=answer.text, citations=_citations(answer))
+        message = shapes.AssistantMessage.of(answer, content=answer.text)
         choice = shapes.Choice(message=message, finish_reason=_finish_reason(answer))
         return shapes.ChatCompletion(**self._head, choices=[choice], usage=UsageOut.of(answer.usage))
 
-    def chunk(self, delta: shapes.Delta, answer: Answer | None = None) -> ServerEvent:
-        """A chunk; with the finished answer it is the last one that has a choice."""
-        choice = shapes.ChunkChoice(delta=delta, finish_reason=None if answer is None else _finish_reason(answer))
-        chunk = shapes.ChatChunk(**self._head, choices=[choice])
-        return {"data": chunk.model_dump_json(exclude={"usage"}, exclude_none=answer is None)}
-
-    def usage(self, answer: Answer) -> ServerEvent:
-        """The chunk that only carries the usage."""
-        chunk = shapes.ChatChunk(**self._head, choices=[], usage=UsageOut.of(answer.usage))
-        return {"data": chunk.model_dump_json()}
-
-
-def _stream(
-    reply: _Reply, events: Generator[Event, None, None], *, usage_wanted: bool
-) -> Generator[ServerEvent, None, None]:
-    try:
-        yield reply.chunk(shapes.Delta(role="assistant", content=""))
+    def chunks(self, events: Iterable[Event]) -> Iterator[shapes.ChatChunk]:
+        """The completion bit by bit."""
+        yield self._chunk(shapes.ChunkChoice(delta=shapes.RoleDelta()))
         for event in events:
             if isinstance(event, Said):
-                yield reply.chunk(shapes.Delta(content=event.text))
+                yield self._chunk(shapes.ChunkChoice(delta=shapes.TextDelta(content=event.text)))
             elif isinstance(event, Answer):
-                yield reply.chunk(shapes.Delta(citations=_citations(event)), event)
-                if usage_wanted:
-                    yield reply.usage(event)
+                delta = shapes.OwnFields.of(event)
+                yield self._chunk(shapes.ChunkChoice(delta=delta, finish_reason=_finish_reason(event)))
+                if self._with_usage:
+                    yield shapes.ChatChunkOfUsage(**self._head, choices=[], usage=UsageOut.of(event.usage))
+
+    def _chunk(self, choice: shapes.ChunkChoice) -> shapes.ChatChunk:
+        kind = shapes.ChatChunkOfUsage if self._with_usage else shapes.ChatChunk
+        return kind(**self._head, choices=[choice])
+
+
+def _stream(reply: _Reply, events: Generator[Event, None, None]) -> Generator[ServerEvent, None, None]:
+    try:
+        for chunk in reply.chunks(events):
+            yield {"data": chunk.model_dump_json()}
         yield {"data": "[DONE]"}
     except ZhikuError as error:
         problem = {"message": error.detail, "type": "server_error", "param": None, "code": error.code}
         yield {"data": json.dumps({"error": problem}, ensure_ascii=False)}
     finally:
         events.close()
-
-
-def _citations(answer: Answer) -> list[CitationOut]:
-    return [CitationOut.of(citation) for citation in answer.citations]
 
 
 def _finish_reason(answer: Answer) -> shapes.FinishReason:

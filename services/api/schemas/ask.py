@@ -112,6 +112,7 @@ class AskAnswer(BaseModel):
     reason: str | None = Field(description="Why there is no answer, or `model_interrupted`.")
     conversation_id: str
     model: str = Field(description="What wrote the answer.")
+    experimental: bool = Field(description="True if that is a weak model, whose words may be wrong although checked.")
     routed_because: str
     epoch: int
     as_of: datetime | None = Field(
@@ -124,7 +125,9 @@ class AskAnswer(BaseModel):
     trace_id: str
 
     @classmethod
-    def of(cls, answer: Answer, conversation_id: str, trace_id: str, incomplete: list[str]) -> Self:
+    def of(
+        cls, answer: Answer, conversation_id: str, trace_id: str, incomplete: list[str], *, experimental: bool
+    ) -> Self:
         """The public shape of a finished answer."""
         return cls(
             answer=answer.text,
@@ -133,6 +136,7 @@ class AskAnswer(BaseModel):
             reason=answer.reason,
             conversation_id=conversation_id,
             model=answer.model,
+            experimental=experimental,
             routed_because=answer.routed_because,
             epoch=answer.epoch,
             as_of=answer.as_of,

@@ -136,6 +136,7 @@ function newTurn(question, past) {
   const draw = () => {
     answer.replaceChildren(...withMarkers(text, citations));
     sources.replaceChildren(...citations.map(citationLine));
+    keepInView(article);
   };
   const announce = (message) => { byId("announce").textContent = message; };
   return {
@@ -148,7 +149,10 @@ function newTurn(question, past) {
       status.hidden = true;
       draw();
       if (done.abstained) markUnknown(article, searched);
+      else if (done.experimental) sources.before(element("p", { class: "hint" }, words("experimental", { model: done.model })));
+      if (done.reason === "model_interrupted") sources.before(element("p", { class: "hint" }, words("interrupted")));
       if (done.incomplete?.length) article.append(element("p", { class: "hint" }, words("incomplete", { spaces: done.incomplete.join("、") })));
+      keepInView(article);
       article.setAttribute("aria-busy", "false");
       announce(done.abstained ? words("abstained") : words("answered", { n: citations.length }));
     },
@@ -158,6 +162,12 @@ function newTurn(question, past) {
       article.append(element("p", { class: "error", role: "alert" }, message));
     },
   };
+}
+
+/** Scrolls until the question stands on top or all of the answer is to be seen, unless its reader has scrolled away. */
+function keepInView(article) {
+  const { top } = article.getBoundingClientRect();
+  if (top > 0 && top < window.innerHeight) article.scrollIntoView({ block: "start", behavior: "smooth" });
 }
 
 function markUnknown(article, searched) {

@@ -35,6 +35,8 @@ export const en = {
   as_of_banner: "Answering from the past, as of", as_of_banner_snapshot: "Answering from the past, as of the snapshot “{name}” ({time})", back_to_now: "Back to now", asked_as_of: "From the documents of the past: {time}",
   conversations: "Your conversations", no_conversations: "You have not asked anything yet.", delete_conversation: "Delete this conversation", delete_conversation_ask: "Delete the conversation “{title}” with all its answers? This can't be undone.",
   answer_erased: "A document that this answer rested on was erased, and the answer with it.",
+  experimental: "An experimental model ({model}) had a part in this. It was checked against the documents and may still be wrong: trust the quotes.",
+  interrupted: "The model broke off; this is what it had said that the documents confirm.",
   incomplete: "Older versions of documents in {spaces} have been removed, so something may be missing here.",
   withheld: "This answer rests on a document that you may not read any more, so it is not shown.", ask_again: "Ask again",
   stale_replaced: "A source has changed since", stale_retracted: "A source has been withdrawn since", stale_erased: "A source has been erased since",

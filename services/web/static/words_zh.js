@@ -34,6 +34,8 @@ export const zh = {
   as_of_banner: "按过去的文档回答：", as_of_banner_snapshot: "按过去的文档回答：快照“{name}”（{time}）", back_to_now: "回到现在", asked_as_of: "按过去的文档回答：{time}",
   conversations: "您的对话", no_conversations: "您还没有提过问题。", delete_conversation: "删除这个对话", delete_conversation_ask: "删除对话“{title}”和其中的全部问答？删除后无法恢复。",
   answer_erased: "这个回答依据的文档已被彻底抹除，回答也随之删除。",
+  experimental: "实验性模型（{model}）参与了这个回答：内容已与文档核对，仍可能有误，请以原文为准。",
+  interrupted: "模型中途停止；以上是它已经说出、并得到文档证实的部分。",
   incomplete: "{spaces} 中文档的较早版本已被清除，这里可能有所缺失。",
   withheld: "这个回答依据的文档，您现在无权阅读，因此不再显示。", ask_again: "再问一次",
   stale_replaced: "依据的文档已更新", stale_retracted: "依据的文档已撤下", stale_erased: "依据的文档已被彻底删除",
