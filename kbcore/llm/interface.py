@@ -102,7 +102,7 @@ class AnswerModel(Protocol):
         """
 
     def ping(self) -> None:
-        """Return if the model answers, raise `Unavailable` if not."""
+        """Return if the model can be asked, raise `Unavailable` if not; asks it nothing, takes a second at most."""
 
 
 @dataclass(frozen=True, slots=True)

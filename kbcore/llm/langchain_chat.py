@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from kbcore.domain.document import Classification
 from kbcore.errors import Unavailable
-from kbcore.llm.breaker import Breaker
+from kbcore.llm.breaker import Breaker, Resting
 from kbcore.llm.interface import AnswerPart, AnswerRequest, Message, Prompt, Usage
 from kbcore.llm.prompt import answer_tokens, render
 from kbcore.llm.providers import ChatService, asked_with, chat_model, errors_of
+from kbcore.llm.reachable import require_server
 
 if TYPE_CHECKING:
     from langchain_core.language_models.chat_models import BaseChatModel
@@ -61,7 +62,7 @@ class LangChainModel:
     def answer(self, request: AnswerRequest) -> Generator[AnswerPart, None, None]:
         """Stream the model's words; usage and finish reason come last."""
         if not self._breaker.lets_through():
-            raise Unavailable(f"the model {self._name} has failed and is given a rest", code="model_unavailable")
+            raise Resting(self._name)
         asked = asked_with(
             self._service.provider,
             temperature=request.temperature,
@@ -84,7 +85,7 @@ class LangChainModel:
     def say(self, messages: Sequence[Message], *, max_tokens: int) -> str:
         """All that the model says, cut where it has said `max_tokens`."""
         if not self._breaker.lets_through():
-            raise Unavailable(f"the model {self._name} has failed and is given a rest", code="model_unavailable")
+            raise Resting(self._name)
         chat = self._chat.bind(temperature=0.0, max_tokens=max_tokens)
         prompt = [(message.role, message.content) for message in messages]
         said = "".join(str(chunk.text) for chunk in self._guarded(chat.stream(prompt)))
@@ -92,9 +93,14 @@ class LangChainModel:
         return said
 
     def ping(self) -> None:
-        """Return unless it has failed and is given a rest: asking costs money, so nobody is asked just for this."""
+        """Return unless it is given a rest or its server is away: asking costs money, so no question is sent for this.
+
+        A vendor's own address is not looked at.
+        """
         if self._breaker.open:
-            raise Unavailable(f"the model {self._name} has failed and is given a rest", code="model_unavailable")
+            raise Resting(self._name)
+        if self._service.base_url:
+            require_server(self._name, self._service.base_url)
 
     @cached_property
     def _chat(self) -> "BaseChatModel":

@@ -1,8 +1,10 @@
 """Chat services by vendor: how LangChain builds a client of each, and what that client raises when it fails."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from kbcore.errors import ConfigurationError
@@ -45,18 +47,28 @@ def chat_model(service: ChatService) -> "BaseChatModel":
     """The client, which connects when it is used. Raises `ConfigurationError` if its package is not installed."""
     from langchain.chat_models import init_chat_model  # noqa: PLC0415 (2 s)
 
+    require_packages(service.provider)
     provider = _PROVIDERS[service.provider]
-    try:
-        import_module(provider.package)
-    except ImportError:
-        raise ConfigurationError(
-            f"setting llm.models: provider {service.provider!r} needs the extra {provider.extra!r}: "
-            f"pip install 'zhiku[{provider.extra}]'"
-        ) from None
     model: BaseChatModel = init_chat_model(
         service.model, model_provider=provider.langchain, **provider.arguments(service)
     )
     return model
+
+
+def require_packages(provider: str) -> None:
+    """Return if what an entry of `[[llm.models]]` with this provider needs is installed.
+
+    Raises `ConfigurationError`, which names the packages and the command.
+    """
+    packages, extra = ["torch", "transformers"], "local"
+    if provider != "transformers":
+        packages, extra = [_PROVIDERS[provider].package], _PROVIDERS[provider].extra or ""
+    missing = " ".join(package.replace("_", "-") for package in packages if find_spec(package) is None)
+    if missing:
+        raise ConfigurationError(
+            f"setting llm.models: the provider {provider!r} needs {missing}, which is not installed "
+            f"(the extra zhiku[{extra}]): {sys.executable} -m pip install {missing}"
+        )
 
 
 def asked_with(provider: str, *, temperature: float, max_tokens: int, stop: Sequence[str]) -> dict[str, Any]:
