@@ -21,7 +21,7 @@ from services.query.check import check, dense_scores, keyword_scores
 from services.query.found import Candidates, Found, QueryVectors, Timings
 from services.query.rank import rank
 from services.query.remembered import given_again
-from services.query.request import AskRequest, Mode, SearchRequest
+from services.query.request import AskRequest, MayAsk, Mode, SearchRequest, any_model
 from services.query.rerank import rerank
 from services.query.respond import abstain, respond
 from services.query.retrieve import analyse, candidates, embed, stand, weigh
@@ -71,19 +71,25 @@ def _look(platform: Platform, caller: Caller, request: SearchRequest) -> Found:
 
 
 def ask(
-    platform: Platform, caller: Caller, request: AskRequest, *, remembers: bool = False
+    platform: Platform,
+    caller: Caller,
+    request: AskRequest,
+    *,
+    remembers: bool = False,
+    may_ask: MayAsk = any_model,
 ) -> Generator[Event, None, None]:
     """Answer from what this caller may read: `Retrieved`, then `Said` for each verified statement, then `Answer`.
 
     Raises what `search` raises, and `NotFound("model")`, before the first event. Closing the generator stops the model.
 
+    A model that `may_ask` forbids is passed over.
     With `remembers` an answer may be one that was given before, and is kept to be given again, if the settings say so.
     """
     settings = platform.settings.answer
     known(platform.answer_models, request.model)
     screened = screen(platform, request)
     request = screened.request
-    asked = standalone(request, None if screened.refused else rewriter(platform, request))
+    asked = standalone(request, None if screened.refused else rewriter(platform, request, may_ask))
     question = asked.text
     wanted = SearchRequest(
         question, settings.passages, narrowing=request.narrowing, as_of=request.as_of, follow_up=asked.follow_up
@@ -98,7 +104,7 @@ def ask(
     if reason := too_weak(question, found.ranked, settings):
         events = abstain(question, found, reason, route, Usage())
     else:
-        events = respond(platform, request, question, found, route, level)
+        events = respond(platform, request, question, found, route, level, may_ask)
         if remembers and not screened.reason:
             events = given_again(platform, caller, request, question, found, route, events)
     yield from noted(dated(events, question, found), screened.notice)

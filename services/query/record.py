@@ -18,7 +18,7 @@ from services.limits.costs import count, use_of_answer
 from services.query.answer import Answer, Event, Retrieved, Said
 from services.query.found import Found, Ranked
 from services.query.pipeline import ask, search
-from services.query.request import AskRequest, SearchRequest
+from services.query.request import AskRequest, MayAsk, SearchRequest, any_model
 from services.query.trace import (
     answer_events,
     answered,
@@ -48,7 +48,13 @@ def recorded_search(
 
 
 def recorded_ask(
-    platform: Platform, caller: Caller, request: AskRequest, *, streamed: bool, lists_passages: bool = False
+    platform: Platform,
+    caller: Caller,
+    request: AskRequest,
+    *,
+    streamed: bool,
+    lists_passages: bool = False,
+    may_ask: MayAsk = any_model,
 ) -> Generator[Event, None, None]:
     """`ask`, on record: all of it before `Answer`; if it is streamed, the retrieval before `Retrieved` already.
 
@@ -58,7 +64,7 @@ def recorded_ask(
     begun = perf_counter()
     budget = platform.settings.answer.history_tokens
     request = replace(request, history=within_budget(request.history, budget, platform.embedder.count_tokens))
-    events = ask(platform, caller, request, remembers=True)
+    events = ask(platform, caller, request, remembers=True, may_ask=may_ask)
     retrieved = next(events)
     assert isinstance(retrieved, Retrieved)
     trace = trace_of_question(caller, request, retrieved)

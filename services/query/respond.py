@@ -23,7 +23,7 @@ from services.query.found import Found
 from services.query.generate import Outcome
 from services.query.guarded import Guarded
 from services.query.quotes_below import explained, write
-from services.query.request import AskRequest
+from services.query.request import AskRequest, MayAsk
 from services.query.support import Similarity
 
 _log = structlog.get_logger(__name__)
@@ -53,9 +53,17 @@ def abstain(
 
 
 def respond(
-    platform: Platform, request: AskRequest, question: str, found: Found, route: Route, level: Classification
+    platform: Platform,
+    request: AskRequest,
+    question: str,
+    found: Found,
+    route: Route,
+    level: Classification,
+    may_ask: MayAsk,
 ) -> Generator[Event, None, None]:
     """Let the first of the route's models write; one that does not answer is followed by the next, which is said.
+
+    So is one that it may not be asked now: not more often than its limit allows.
 
     `level` is the highest of all that the model is sent.
     """
@@ -75,7 +83,7 @@ def respond(
     citer = Citer([item.passage for item in found.ranked], question, _similarity(platform))
     outcome = Outcome()
     guarded = Guarded(platform, writing, [item.passage for item in found.ranked], level, _similarity(platform))
-    route = yield from _write(platform, route, writing, citer, outcome, guarded)
+    route = yield from _write(platform, route, writing, citer, outcome, guarded, may_ask)
     shown = yield from show_conflict(
         question, conflict, route.model.name, citer, outcome, fits_into(writing, _tokens(platform)), guarded.may_quote
     )
@@ -102,10 +110,19 @@ def respond(
 
 
 def _write(
-    platform: Platform, route: Route, writing: AnswerRequest, citer: Citer, outcome: Outcome, guarded: Guarded
+    platform: Platform,
+    route: Route,
+    writing: AnswerRequest,
+    citer: Citer,
+    outcome: Outcome,
+    guarded: Guarded,
+    may_ask: MayAsk,
 ) -> Generator[Event, None, Route]:
     """Fill `outcome`; returns the route of the model that did. Raises `Unavailable` if the last one fails, too."""
     while True:
+        if not may_ask(route.model.name) and (rest := route.after(f"{route.model.name} is asked too often")):
+            route = rest
+            continue
         yield _prompted(guarded, route, writing)
         try:
             yield from write(

@@ -59,7 +59,7 @@ def complete_chat(
         stop=stop,
     )
     with limits.admit(model=asked_of(platform, body.model), answers=True) as admission:
-        events = recorded_ask(platform, caller, request, streamed=body.stream)
+        events = recorded_ask(platform, caller, request, streamed=body.stream, may_ask=admission.may_ask)
         next(events)  # whatever can be refused is refused here, with a status of its own
         reply = _Reply(body.model)
         if body.stream:
