@@ -7,7 +7,7 @@ from dataclasses import replace
 from kbcore.bootstrap import Platform
 from kbcore.domain.chunk import Passage
 from kbcore.domain.document import Classification
-from kbcore.llm.interface import AnswerModel, AnswerRequest
+from kbcore.llm.interface import NO_ANSWER, AnswerModel, AnswerPart, AnswerRequest
 from services.guard.configured import guard_of, guarded_model
 from services.guard.guard import QUOTING, Guard
 from services.guard.instructions import inspect_text
@@ -94,6 +94,15 @@ class Guarded:
         """Whether a line of ours that quotes a document may be shown as it is: no unsafe markup, no filter objects."""
         guard = guard_of(self._platform)
         return guard.statements(self._platform.quoting_model, self._writing.sources, self._level).passed(line) == line
+
+    def quotes(self) -> list[AnswerPart]:
+        """The best quotes of what a generating model is shown; none if nothing is worth quoting or may be shown."""
+        guard, quoting = guard_of(self._platform), self._platform.quoting_model
+        shown = guard.shown(self._writing.sources)
+        parts = list(quoting.answer(replace(self._writing, sources=shown)))
+        statements = guard.statements(quoting, shown, self._level)
+        passes = (statements.passed(part.text) for part in parts if part.text not in ("", NO_ANSWER))
+        return parts if any(text is not None for text in passes) else []
 
     def generate(
         self, model: AnswerModel, citer: Citer, count_tokens: Callable[[str], int], outcome: Outcome

@@ -132,6 +132,7 @@ def _write(
                 _tokens(platform),
                 outcome,
                 lambda model: guarded.generate(model, citer, _tokens(platform), outcome),
+                guarded.quotes,
             )
         except Unavailable as error:
             rest = route.after(error.detail)
