@@ -11,10 +11,9 @@ from kbcore.errors import Unavailable
 from kbcore.language.frame import question_language
 from kbcore.llm.interface import AnswerRequest, Usage
 from kbcore.llm.routing import Route
-from kbcore.observability.metrics import answers
 from services.guard.configured import guard_of
 from services.query.abstain import abstention
-from services.query.answer import Answer, Event, Said
+from services.query.answer import Answer, Event, Said, count_answer
 from services.query.assemble import assemble
 from services.query.cite import Citer
 from services.query.conflict_notice import fits_into, show_conflict
@@ -33,10 +32,9 @@ def abstain(
     question: str, found: Found, reason: str, route: Route, usage: Usage, guarded: Guarded | None = None
 ) -> Generator[Event, None, None]:
     """Say that the documents do not say, and which came closest; `guarded` if a model was asked."""
-    answers.labels("abstained").inc()
     text, named = abstention(question, reason, found.ranked)
     yield Said(text)
-    yield Answer(
+    answer = Answer(
         text=text,
         citations=(),
         abstained=True,
@@ -50,6 +48,8 @@ def abstain(
         dropped={} if guarded is None else guarded.dropped,
         masked={} if guarded is None else guarded.masked,
     )
+    count_answer(answer)
+    yield answer
 
 
 def respond(
@@ -91,8 +91,7 @@ def respond(
     if not outcome.text and outcome.finish_reason == "stop" and outcome.reason:
         yield from abstain(question, found, outcome.reason, explained(route, outcome), usage, guarded)
         return
-    answers.labels("answered").inc()
-    yield Answer(
+    answer = Answer(
         text=outcome.text,
         citations=citer.citations,
         abstained=False,
@@ -107,6 +106,8 @@ def respond(
         masked=guarded.masked,
         conflict=shown,
     )
+    count_answer(answer)
+    yield answer
 
 
 def _write(
