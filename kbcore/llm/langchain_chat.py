@@ -86,9 +86,9 @@ class LangChainModel:
         """All that the model says, cut where it has said `max_tokens`."""
         if not self._breaker.lets_through():
             raise Resting(self._name)
-        chat = self._chat.bind(temperature=0.0, max_tokens=max_tokens)
+        asked = asked_with(self._service.provider, temperature=0.0, max_tokens=max_tokens)
         prompt = [(message.role, message.content) for message in messages]
-        said = "".join(str(chunk.text) for chunk in self._guarded(chat.stream(prompt)))
+        said = "".join(str(chunk.text) for chunk in self._guarded(self._chat.bind(**asked).stream(prompt)))
         self._breaker.succeeded()
         return said
 

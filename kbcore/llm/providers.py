@@ -71,7 +71,7 @@ def require_packages(provider: str) -> None:
         )
 
 
-def asked_with(provider: str, *, temperature: float, max_tokens: int, stop: Sequence[str]) -> dict[str, Any]:
+def asked_with(provider: str, *, temperature: float, max_tokens: int, stop: Sequence[str] = ()) -> dict[str, Any]:
     """The arguments of one request, as this vendor's client calls them."""
     return {
         "temperature": temperature,
@@ -152,7 +152,7 @@ _PROVIDERS: Mapping[str, _Provider] = {
         "google",
         _named(
             "google.genai.errors:APIError",
-            "httpx:HTTPError",
+            "httpx2:HTTPError",
             "langchain_google_genai.chat_models:ChatGoogleGenerativeAIError",
         ),
         _google,
