@@ -24,10 +24,10 @@ from kbcore.metadata.database import Database
 from kbcore.observability.metrics import limits_refused, limits_unchecked
 from kbcore.settings import LimitSettings
 from services.guard.guard import QUOTING
+from services.limits.asking import MayAsk, any_model
 from services.limits.counters import LEASE_S, WINDOW_S, Counted, Counters, Window
 from services.limits.quotas import UsedUp, token_headers, used_up
 from services.limits.rules import Rules, rules_for
-from services.query.request import MayAsk, any_model
 
 _RENEW_S = LEASE_S / 4
 _PAUSE_S = 5.0

@@ -15,13 +15,14 @@ from kbcore.llm.interface import Usage
 from kbcore.llm.routing import choose, known
 from kbcore.metadata.standpoint import Standpoint
 from kbcore.observability.metrics import search_stage_seconds
+from services.limits.asking import MayAsk, any_model
 from services.query.abstain import too_weak
 from services.query.answer import Event, Retrieved
 from services.query.check import check, dense_scores, keyword_scores
 from services.query.found import Candidates, Found, QueryVectors, Timings
 from services.query.rank import rank
 from services.query.remembered import given_again
-from services.query.request import AskRequest, MayAsk, Mode, SearchRequest, any_model
+from services.query.request import AskRequest, Mode, SearchRequest
 from services.query.rerank import rerank
 from services.query.respond import abstain, respond
 from services.query.retrieve import analyse, candidates, embed, stand, weigh

@@ -14,11 +14,12 @@ from kbcore.domain.conversation import Citation
 from kbcore.domain.principal import Caller
 from kbcore.domain.trace import Prompted, Trace, TracedAnswer
 from kbcore.errors import ZhikuError
+from services.limits.asking import MayAsk, any_model
 from services.limits.costs import count, use_of_answer
 from services.query.answer import Answer, Event, Retrieved, Said
 from services.query.found import Found, Ranked
 from services.query.pipeline import ask, search
-from services.query.request import AskRequest, MayAsk, SearchRequest, any_model
+from services.query.request import AskRequest, SearchRequest
 from services.query.trace import (
     answer_events,
     answered,

@@ -1,19 +1,10 @@
 """What is asked of the question path."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kbcore.domain.document import Classification
 from kbcore.metadata.standpoint import PRESENT, AsOf, Narrowing
-
-MayAsk = Callable[[str], bool]
-"""Whether the model of this name may be asked once more now; who asks this goes on to ask the model, if it may."""
-
-
-def any_model(_name: str) -> bool:
-    """`MayAsk` where nothing is limited."""
-    return True
 
 
 @dataclass(frozen=True, slots=True)

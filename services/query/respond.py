@@ -12,6 +12,7 @@ from kbcore.language.frame import question_language
 from kbcore.llm.interface import AnswerRequest, Usage
 from kbcore.llm.routing import Route
 from services.guard.configured import guard_of
+from services.limits.asking import MayAsk
 from services.query.abstain import abstention
 from services.query.answer import Answer, Event, Said, count_answer
 from services.query.assemble import assemble
@@ -22,7 +23,7 @@ from services.query.found import Found
 from services.query.generate import Outcome
 from services.query.guarded import Guarded
 from services.query.quotes_below import explained, write
-from services.query.request import AskRequest, MayAsk
+from services.query.request import AskRequest
 from services.query.support import Similarity
 
 _log = structlog.get_logger(__name__)

@@ -6,7 +6,8 @@ from kbcore.bootstrap import Platform
 from kbcore.domain.document import Classification
 from kbcore.errors import Unavailable
 from kbcore.llm.interface import Chatting, Message
-from services.query.request import AskRequest, MayAsk, any_model
+from services.limits.asking import MayAsk, any_model
+from services.query.request import AskRequest
 from services.query.understand.by_model import Rewriter
 
 _TOKENS = 200
