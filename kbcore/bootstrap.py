@@ -29,7 +29,7 @@ from kbcore.llm.breaker import Breaker
 from kbcore.llm.extractive import ExtractiveModel
 from kbcore.llm.interface import AnswerModel, Weakness
 from kbcore.llm.langchain_chat import LangChainModel
-from kbcore.llm.providers import ChatService
+from kbcore.llm.providers import ChatService, require_packages
 from kbcore.llm.sentences_only import SentencesOnly
 from kbcore.llm.transformers_chat import TransformersModel
 from kbcore.metadata.audit_trail import AuditTrail
@@ -117,6 +117,11 @@ class Platform:
     def require_audit(self) -> None:
         """Refuse to start without the audit log's keys: nothing could be answered. Raises `ConfigurationError`."""
         _ = self.audit, self.audit_heads
+
+    def require_models(self) -> None:
+        """Refuse to start if a model's packages are missing: its answers would fail. Raises `ConfigurationError`."""
+        for model in self.settings.llm.models:
+            require_packages(model.provider)
 
     @cached_property
     def egress(self) -> Egress:

@@ -460,7 +460,17 @@ class McpSettings(_Section):
     enabled: bool
     allowed_origins: Words
     allowed_hosts: Words
+    public_url: str
     fetch_chars: int = Field(ge=100)
+
+    @field_validator("public_url")
+    @classmethod
+    def _of_mcp(cls, public_url: str) -> str:
+        url = urlsplit(public_url)
+        whole = url.scheme in ("http", "https") and url.hostname and url.path == "/mcp"
+        if public_url and (not whole or url.query or url.fragment or url.username is not None):
+            raise ValueError("must be an address such as https://kb.example.com/mcp")
+        return public_url
 
 
 class HttpFilterSettings(_Section):

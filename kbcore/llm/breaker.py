@@ -4,6 +4,17 @@ import threading
 import time
 from collections.abc import Callable
 
+from kbcore.errors import Unavailable
+
+
+class Resting(Unavailable):
+    """A model that has failed is given a rest: it is not asked."""
+
+    code = "model_unavailable"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the model {name} has failed and is given a rest")
+
 
 class Breaker:
     """Closed: every call is let through. After `failures` in a row it opens for `rest_s`, then lets one call try.

@@ -14,6 +14,7 @@ from kbcore.language.script import detect_language
 from kbcore.llm.interface import NO_ANSWER, AnswerPart, AnswerRequest, Prompt, Source
 from kbcore.llm.prompt import quoted_from
 from kbcore.llm.quotable import Quote, quotable
+from kbcore.llm.ranking import ranked
 
 _EMBEDDED = 12
 """Sentences that are embedded for one answer, about 8 ms each on two cores; the rest is left out by overlap."""
@@ -89,20 +90,20 @@ class ExtractiveModel:
             return []
         vectors = self._embedder.embed_passages([_in_context(each.quote) for each in candidates])
         cosines = (vectors @ self._embedder.embed_query(question)).tolist()
-        ranked = []
+        compared = []
         for cosine, each in zip(cosines, candidates, strict=True):
             evidence = cosine + _OVERLAP_WEIGHT * each.overlap
             score = evidence + _NAMED_WEIGHT * each.named + _SOURCE_WEIGHT * each.quote.source.score
-            ranked.append(Ranked(each.quote, evidence, score, each.named))
-        return sorted(ranked, key=lambda each: -each.score)
+            compared.append(Ranked(each.quote, evidence, score, each.named))
+        return sorted(compared, key=lambda each: -each.score)
 
     def _choose(self, request: AnswerRequest) -> list[Quote]:
-        ranked = self.rank(request.searched or request.question, request.sources)
-        if not ranked or self._too_weak(ranked[0], request.language):
+        found = ranked(self, request)
+        if not found or self._too_weak(found[0], request.language):
             return []
         chosen: list[Quote] = []
-        for each in ranked:
-            if each.score < ranked[0].score - _WORSE or len(chosen) == self._max_quotes:
+        for each in found:
+            if each.score < found[0].score - _WORSE or len(chosen) == self._max_quotes:
                 break
             if not any(each.quote.overlaps(other) for other in chosen):
                 chosen.append(each.quote)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from kbcore.domain.document import Classification
 
@@ -28,6 +28,7 @@ class AnswerRequest:
     `searched` is the question as it was searched, with what else its words are called: to compare sentences with. No
     prompt has it.
     `conflict` are the (number, day as 2026-01-31 or "") of two sources that contradict each other, the newer one first.
+    `memo` is one for all copies of a request: what was worked out for it (see `kbcore.llm.ranking`).
     """
 
     question: str
@@ -39,6 +40,7 @@ class AnswerRequest:
     stop: Sequence[str] = ()
     searched: str = ""
     conflict: tuple[tuple[int, str], ...] = ()
+    memo: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class AnswerModel(Protocol):
         """
 
     def ping(self) -> None:
-        """Return if the model answers, raise `Unavailable` if not."""
+        """Return if the model can be asked, raise `Unavailable` if not; asks it nothing, takes a second at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from kbcore.domain.document import Classification
 from kbcore.errors import Unavailable
-from kbcore.llm.breaker import Breaker
+from kbcore.llm.breaker import Breaker, Resting
 from kbcore.llm.interface import AnswerPart, AnswerRequest, Message, Prompt, Usage
 from kbcore.llm.prompt import answer_tokens, render
 from kbcore.llm.providers import ChatService, asked_with, chat_model, errors_of, may_pass
+from kbcore.llm.reachable import require_server
 
 if TYPE_CHECKING:
     from langchain_core.language_models.chat_models import BaseChatModel
@@ -104,9 +105,14 @@ class LangChainModel:
         return said
 
     def ping(self) -> None:
-        """Return unless it has failed and is given a rest: asking costs money, so nobody is asked just for this."""
+        """Return unless it is given a rest or its server is away: asking costs money, so no question is sent for this.
+
+        A vendor's own address is not looked at.
+        """
         if self._breaker.open:
-            raise self._unavailable("has failed and is given a rest")
+            raise Resting(self._name)
+        if self._service.base_url:
+            require_server(self._name, self._service.base_url)
 
     @cached_property
     def _chat(self) -> "BaseChatModel":
@@ -118,7 +124,7 @@ class LangChainModel:
         What fails before the first of them is asked for once more, if that may help.
         """
         if not self._breaker.lets_through():
-            raise self._unavailable("has failed and is given a rest")
+            raise Resting(self._name)
         prompt = [(message.role, message.content) for message in messages]
         begun = repeated = False
         while True:

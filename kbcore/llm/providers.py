@@ -1,8 +1,10 @@
 """Chat services by vendor: how LangChain builds a client of each, and what that client raises when it fails."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from kbcore.errors import ConfigurationError
@@ -53,14 +55,8 @@ def chat_model(service: ChatService) -> "BaseChatModel":
     from langchain.chat_models import init_chat_model  # noqa: PLC0415 (2 s)
 
     langsmith.configure(enabled=False)  # whatever the environment says: prompts go to the model and nowhere else
+    require_packages(service.provider)
     provider = _PROVIDERS[service.provider]
-    try:
-        import_module(provider.package)
-    except ImportError:
-        raise ConfigurationError(
-            f"setting llm.models: provider {service.provider!r} needs the extra {provider.extra!r}: "
-            f"pip install 'zhiku[{provider.extra}]'"
-        ) from None
     model: BaseChatModel = init_chat_model(
         service.model, model_provider=provider.langchain, **provider.arguments(service)
     )
@@ -69,7 +65,23 @@ def chat_model(service: ChatService) -> "BaseChatModel":
     return model
 
 
-def asked_with(provider: str, *, temperature: float, max_tokens: int, stop: Sequence[str]) -> dict[str, Any]:
+def require_packages(provider: str) -> None:
+    """Return if what an entry of `[[llm.models]]` with this provider needs is installed.
+
+    Raises `ConfigurationError`, which names the packages and the command.
+    """
+    packages, extra = ["torch", "transformers"], "local"
+    if provider != "transformers":
+        packages, extra = [_PROVIDERS[provider].package], _PROVIDERS[provider].extra or ""
+    missing = " ".join(package.replace("_", "-") for package in packages if find_spec(package) is None)
+    if missing:
+        raise ConfigurationError(
+            f"setting llm.models: the provider {provider!r} needs {missing}, which is not installed "
+            f"(the extra zhiku[{extra}]): {sys.executable} -m pip install {missing}"
+        )
+
+
+def asked_with(provider: str, *, temperature: float, max_tokens: int, stop: Sequence[str] = ()) -> dict[str, Any]:
     """The arguments of one request, as this vendor's client calls them."""
     return {
         "temperature": temperature,
@@ -166,7 +178,7 @@ _PROVIDERS: Mapping[str, _Provider] = {
         "google",
         _named(
             "google.genai.errors:APIError",
-            "httpx:HTTPError",
+            "httpx2:HTTPError",
             "langchain_google_genai.chat_models:ChatGoogleGenerativeAIError",
         ),
         _google,

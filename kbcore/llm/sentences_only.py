@@ -7,6 +7,7 @@ from typing import Protocol
 from kbcore.llm.interface import AnswerModel, AnswerPart, AnswerRequest, Prompt, Source
 from kbcore.llm.prompt import estimate_tokens
 from kbcore.llm.quotable import Quote
+from kbcore.llm.ranking import Ranker, ranked
 from kbcore.llm.wrapped import WrappedModel
 
 ROOM = 400
@@ -22,20 +23,13 @@ class Judged(Protocol):
         """Which characters of which source."""
 
 
-class Ranker(Protocol):
-    """The part of `kbcore.llm.extractive.ExtractiveModel` that choosing sentences needs."""
-
-    def rank(self, question: str, sources: Sequence[Source]) -> Sequence[Judged]:
-        """The quotes that were compared, best first."""
-
-
 class SentencesOnly(WrappedModel):
     """`AnswerModel` that passes on what another one says to a question about fewer, shorter sources.
 
     Numbers of sources stay, so markers mean what they meant; what is said is verified against the whole passages.
     """
 
-    def __init__(self, model: AnswerModel, ranker: Ranker) -> None:
+    def __init__(self, model: AnswerModel, ranker: Ranker[Judged]) -> None:
         super().__init__(model)
         self._ranker = ranker
 
@@ -48,8 +42,7 @@ class SentencesOnly(WrappedModel):
         yield from self._model.answer(self._narrowed(request))
 
     def _narrowed(self, request: AnswerRequest) -> AnswerRequest:
-        judged = self._ranker.rank(request.question, request.sources)
-        fewer = shortened([each.quote for each in judged])
+        fewer = shortened([each.quote for each in ranked(self._ranker, request)])
         return replace(request, sources=fewer or request.sources[:1])
 
 

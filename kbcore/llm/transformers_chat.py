@@ -67,9 +67,9 @@ class TransformersModel:
             self._turn.release()
 
     def ping(self) -> None:
-        """True to its word only after loading it: raises `Unavailable` if that fails."""
-        with self._turn:
-            self._loaded()
+        """Return if its folder is there; it is loaded when it is first asked."""
+        if not (Path(self._folder) / "config.json").is_file():
+            raise Unavailable(f"the folder of the model {self._name} is not there", code="model_unavailable")
 
     def _written(self, request: AnswerRequest, tokenizer: Any, model: Any) -> Generator[AnswerPart, None, None]:
         limit = answer_tokens(request, self._context_tokens)

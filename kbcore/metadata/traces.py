@@ -161,11 +161,12 @@ def _answer(stored: Mapping[str, Any]) -> TracedAnswer:
         for each in stored["prompts"]
     )
     cited = tuple((chunk, document, version, start, end) for chunk, document, version, start, end in stored["cited"])
-    conflict = None if stored.get("conflict") is None else _conflict(stored["conflict"])
+    conflict = None if stored.get("conflict") is None else conflict_of(stored["conflict"])
     made = {"outcome": TraceOutcome(stored["outcome"]), "prompts": prompts, "cited": cited, "conflict": conflict}
     return TracedAnswer(**{**stored, **made, "named": tuple(stored["named"])})
 
 
-def _conflict(stored: Mapping[str, Any]) -> TracedConflict:
+def conflict_of(stored: Mapping[str, Any]) -> TracedConflict:
+    """From its fields as JSON."""
     newer, older = stored["chunks"]
     return TracedConflict(ConflictKind(stored["kind"]), ConflictShown(stored["shown"]), (newer, older))

@@ -40,6 +40,7 @@ search_hits_refused = Counter(
 )
 reranks = Counter("zhiku_reranks", "Searches that a reranker was to reorder", ["outcome"], registry=registry)
 answers = Counter("zhiku_answers", "Answers given", ["outcome"], registry=registry)
+conflicts = Counter("zhiku_conflicts", "Answers whose sources contradict each other", ["shown"], registry=registry)
 guarded = Counter("zhiku_guarded", "What the guard kept back", ["what", "reason"], registry=registry)
 answers_remembered = Counter(
     "zhiku_answers_remembered", "Answers looked for among earlier ones", ["found"], registry=registry

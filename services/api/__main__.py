@@ -22,6 +22,7 @@ def main() -> None:
 
         app = create_app(settings)
         app.state.platform.require_audit()
+        app.state.platform.require_models()
         guard_of(app.state.platform)
     except ConfigurationError as error:
         sys.exit(f"zhiku api: {error.detail}")

@@ -13,6 +13,7 @@ from services.api import errors
 from services.api.audit_edge import AuditEdge
 from services.api.dependencies import authenticated
 from services.api.middleware import BodyLimit, HeadAsGet, RequestEdge
+from services.api.model_health import ModelHealth
 from services.api.openapi import DESCRIPTION, Api
 from services.api.rights import require_complete
 from services.api.routes import (
@@ -37,6 +38,7 @@ from services.api.routes import (
     ledger,
     login,
     mcp,
+    mcp_oauth,
     openai,
     own_keys,
     person,
@@ -72,6 +74,7 @@ _ROUTERS = (
     openai.router,
     dify.router,
     mcp.router,
+    mcp_oauth.router,
     uploads.router,
     documents.router,
     document_policy.router,
@@ -115,6 +118,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     warm_up = WarmUp(platform)
     evaluation_runner = EvaluationRunner(platform)
     watch = Watch(platform)
+    model_health = ModelHealth()
     gate = Gate(settings.limits, settings.redis.url.get_secret_value())
 
     @asynccontextmanager
@@ -128,6 +132,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         warm_up.stop()
         watch.close()
         gate.close()
+        model_health.close()
         platform.close()
 
     app = Api(
@@ -144,6 +149,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.warm_up = warm_up
     app.state.watch = watch
     app.state.gate = gate
+    app.state.model_health = model_health
     app.state.login = PasswordLogin(platform, watch)
     for router in _ROUTERS:
         app.include_router(router)

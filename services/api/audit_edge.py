@@ -58,6 +58,8 @@ UNRECORDED: Mapping[str, str] = {
     "GET /v1/jobs/{job_id}/events": "as the job itself",
     "GET /v1/indexes": "polled: figures of indexes, nothing of a document",
     "GET /v1/indexes/{index_id}": "polled: figures of an index, nothing of a document",
+    "GET /.well-known/oauth-protected-resource": "without a caller",
+    "GET /.well-known/oauth-protected-resource/mcp": "without a caller",
     "GET /healthz": "without a caller",
     "GET /readyz": "without a caller",
     "GET /metrics": "figures, asked for all the time",

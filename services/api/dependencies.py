@@ -89,7 +89,7 @@ class Limits:
         self._request, self._platform, self._caller = request, platform, caller
 
     def admit(self, *, model: str | None = None, answers: bool = False) -> Admission:
-        """Count this request before any work is done; `model` is the answer model that it will be asked of.
+        """Count this request before any work is done; `model` is the answer model that it names.
 
         Raises `TooManyRequests` (also `quota_used_up`), and `Unavailable` if limits are strict and cannot be counted.
         """

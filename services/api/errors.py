@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from kbcore.errors import TooManyRequests, Unprocessable, UnsupportedMediaType, ZhikuError
+from services.api.mcp.oauth import challenge
 from services.api.schemas.openai import ParameterError
 from services.api.schemas.scim import SCIM_JSON, error_body
 
@@ -92,7 +93,7 @@ def deliberate(request: Request, error: Exception) -> Response:
         _log.warning("request failed", code=error.code, detail=error.detail)
     headers = {}
     if error.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = challenge(request.app.state.platform.settings, request.url.path)
     if isinstance(error, TooManyRequests):
         headers["Retry-After"] = str(error.retry_after)
     if error.status == 503:

@@ -181,6 +181,8 @@ RIGHTS: Mapping[str, Right] = {
     "GET /v1/evaluations": _ADMIN,
     "GET /v1/evaluations/{evaluation_id}": _ADMIN,
     # Operations and the page
+    "GET /.well-known/oauth-protected-resource": _PUBLIC,
+    "GET /.well-known/oauth-protected-resource/mcp": _PUBLIC,
     "GET /healthz": _PUBLIC,
     "GET /readyz": _PUBLIC,
     "GET /metrics": _METRICS,

@@ -17,7 +17,7 @@ from services.guard.filters import ALLOWED, ContentFilter, Decision, Direction, 
 from services.guard.instructions import Taint
 from services.guard.model import GuardedModel, Masking
 from services.guard.output import Fault, OutputCheck, unsafe_markup
-from services.guard.sources import Handling, inspect_source
+from services.guard.sources import Handling, inspect_source, shielded
 
 QUOTING = "extractive"
 """The answer model that only quotes: it follows no instructions."""
@@ -65,6 +65,11 @@ class Guard:
         """The suspicious ones among the sources, by number."""
         found = {source.number: inspect_source(source) for source in sources}
         return {number: taint for number, taint in found.items() if taint.score >= self.handling.above}
+
+    def shown(self, sources: Sequence[Source]) -> list[Source]:
+        """Those that a generating model is shown, as they are in the documents."""
+        numbers = {source.number for source in shielded(sources, self.handling)[0]}
+        return [source for source in sources if source.number in numbers]
 
     def statements(self, model: AnswerModel, sources: Sequence[Source], level: Classification) -> "Statements":
         """What checks the statements that this model makes from these sources; `level` is the highest of them."""

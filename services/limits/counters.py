@@ -27,7 +27,8 @@ _PREFIX = "zhiku:limits:"
 _TIMEOUT_S = 0.5
 
 # KEYS: the windows, then (if ARGV[4] > 0) the leases. ARGV: now and window in ms, the request's id, answers at once,
-# the lease in ms, then one limit for each window. Returns {which window refused (-1: the leases), wait in ms, counts…}.
+# the lease in ms, then one limit for each window, negative for one that is only looked at. Returns {which window
+# refused (-1: the leases), wait in ms, counts…}.
 _ADMIT = """
 local now, window, id, most, lease = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local windows = #KEYS - (most > 0 and 1 or 0)
@@ -35,7 +36,7 @@ local refused, wait, counts = 0, 0, {}
 for i = 1, windows do
     redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now - window)
     counts[i] = redis.call('ZCARD', KEYS[i])
-    local limit = tonumber(ARGV[5 + i])
+    local limit = math.abs(tonumber(ARGV[5 + i]))
     if counts[i] >= limit then
         local frees = redis.call('ZRANGE', KEYS[i], counts[i] - limit, counts[i] - limit, 'WITHSCORES')
         local left = tonumber(frees[2]) + window - now
@@ -51,9 +52,11 @@ if refused == 0 and most > 0 then
 end
 if refused == 0 then
     for i = 1, windows do
-        redis.call('ZADD', KEYS[i], now, id)
-        redis.call('PEXPIRE', KEYS[i], window)
-        counts[i] = counts[i] + 1
+        if tonumber(ARGV[5 + i]) > 0 then
+            redis.call('ZADD', KEYS[i], now, id)
+            redis.call('PEXPIRE', KEYS[i], window)
+            counts[i] = counts[i] + 1
+        end
     end
 end
 return {refused, wait, unpack(counts)}
@@ -62,18 +65,23 @@ return {refused, wait, unpack(counts)}
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`limit` requests of `who` in any 60 s. `what` (`key`, `user`, `model`) is for messages and metrics."""
+    """`limit` requests of `who` in any 60 s. `what` (`key`, `user`, `model`) is for messages and metrics.
+
+    One that is not `counted` is only looked at: is there room for one more?
+    """
 
     what: str
     who: str
     limit: int
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
     """`refused` is the limit that is reached (`answers`: too many at once), None if it was counted.
 
-    `retry_after` is in seconds; `used` has the requests of the last minute for each window, this one included.
+    `retry_after` is in seconds; `used` has the requests of the last minute for each window, with this
+    one where it is counted.
     """
 
     refused: str | None
@@ -95,7 +103,7 @@ class Counters:
         keys = [f"{_PREFIX}{each.what}:{each.who}" for each in windows]
         if answers:
             keys.append(_leases(user))
-        limits = [each.limit for each in windows]
+        limits = [each.limit if each.counted else -each.limit for each in windows]
         args: list[str | int] = [round(now * 1000), WINDOW_S * 1000, request_id, answers, LEASE_S * 1000, *limits]
         try:
             refused, wait, *used = self._admit(keys=keys, args=args)

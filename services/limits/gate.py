@@ -23,6 +23,8 @@ from kbcore.metadata import usage
 from kbcore.metadata.database import Database
 from kbcore.observability.metrics import limits_refused, limits_unchecked
 from kbcore.settings import LimitSettings
+from services.guard.guard import QUOTING
+from services.limits.asking import MayAsk, any_model
 from services.limits.counters import LEASE_S, WINDOW_S, Counted, Counters, Window
 from services.limits.quotas import UsedUp, token_headers, used_up
 from services.limits.rules import Rules, rules_for
@@ -51,10 +53,12 @@ class Admission:
     """A request that may be worked on, as a context: its slot is given back at the end of the block or of its stream.
 
     `headers` say what is left, as OpenAI's API has them. With `refusal` it may not; who asks the gate raises that.
+    `may_ask` is the gate's word on each model that is to be asked for it.
     """
 
     headers: Mapping[str, str]
     refusal: TooManyRequests | None = None
+    may_ask: MayAsk = any_model
     _renew: Callable[[], None] | None = None
     _release: Callable[[], None] | None = None
     _clock: Callable[[], float] = time.monotonic
@@ -111,6 +115,8 @@ class Gate:
     ) -> Admission:
         """Let a request in, or say why not. `model` is the answer model that it names; `answers` = it wants an answer.
 
+        A model's limit is only looked at here: `may_ask` counts where one is really asked.
+
         Raises `Unavailable` if what has to be known is not, and the settings are strict.
         """
         if not self._settings.limits_anything:
@@ -125,7 +131,7 @@ class Gate:
             limits = {**{each.what: each.limit for each in windows}, "answers": most}
             detail = _REACHED[counted.refused].format(limit=limits[counted.refused])
             return _refuse(headers, counted.refused, TooManyRequests(detail, retry_after=counted.retry_after))
-        admission = Admission(headers, _clock=self._clock)
+        admission = Admission(headers, may_ask=self.may_ask, _clock=self._clock)
         if most and counted is not None:
             admission._renew = lambda: self._quietly(self._counters.renew, caller.user_id, request_id, self._clock())
             admission._release = lambda: self._quietly(self._counters.release, caller.user_id, request_id)
@@ -140,6 +146,20 @@ class Gate:
         admission.release()
         refusal = TooManyRequests(found.detail, retry_after=found.retry_after, code="quota_used_up")
         return _refuse(admission.headers, found.what, refusal)
+
+    def may_ask(self, model: str) -> bool:
+        """Count a question to this model; False, and nothing is counted, if it is asked too often. Quoting always may.
+
+        Raises what `admit` raises.
+        """
+        limit = self._settings.model_requests_per_minute
+        if not limit or model == QUOTING:
+            return True
+        counted = self._count([Window("model", model, limit)], new_id(), self._clock(), "", 0)
+        if counted is None or counted.refused is None:
+            return True
+        limits_refused.labels("model").inc()
+        return False
 
     def close(self) -> None:
         """Give back the connections."""
@@ -198,7 +218,7 @@ def _windows(rules: Rules, caller: Caller, model: str | None) -> list[Window]:
     said = [
         Window("key", caller.key_id or "", rules.key_requests if caller.key_id else 0),
         Window("user", caller.user_id, rules.user_requests),
-        Window("model", model or "", rules.model_requests if model else 0),
+        Window("model", model or "", rules.model_requests if model else 0, counted=False),
     ]
     return [window for window in said if window.limit]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
-from kbcore.llm.routing import AUTOMATIC
 from kbcore.settings import LimitOverride, LimitSettings
+from services.guard.guard import QUOTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,5 @@ def _rules(settings: LimitSettings, override: LimitOverride) -> Rules:
 
 
 def asked_of(platform: Platform, requested: str | None) -> str | None:
-    """The answer model that a request is about; None for a name that nobody knows."""
-    name = platform.settings.llm.default if requested in (None, AUTOMATIC) else requested
-    return name if name in platform.answer_models else None
+    """The answer model that a request insists on, if it can be limited; where routing chooses, others step in."""
+    return requested if requested in platform.answer_models and requested != QUOTING else None

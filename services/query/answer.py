@@ -7,6 +7,7 @@ from datetime import datetime
 from kbcore.domain.conversation import Citation
 from kbcore.domain.trace import Prompted, TracedConflict
 from kbcore.llm.interface import Usage
+from kbcore.observability.metrics import answers, conflicts
 from services.query.found import Found
 
 
@@ -58,6 +59,13 @@ class Answer:
     masked: Mapping[str, int] = field(default_factory=dict)
     given_before: str | None = None
     conflict: TracedConflict | None = None
+
+
+def count_answer(answer: Answer) -> None:
+    """In the metrics."""
+    answers.labels("abstained" if answer.abstained else "answered").inc()
+    if answer.conflict is not None:
+        conflicts.labels(answer.conflict.shown.value).inc()
 
 
 Event = Retrieved | Prompted | Said | Answer

@@ -7,7 +7,7 @@ from dataclasses import replace
 from kbcore.bootstrap import Platform
 from kbcore.domain.chunk import Passage
 from kbcore.domain.document import Classification
-from kbcore.llm.interface import AnswerModel, AnswerRequest
+from kbcore.llm.interface import NO_ANSWER, AnswerModel, AnswerPart, AnswerRequest
 from services.guard.configured import guard_of, guarded_model
 from services.guard.guard import QUOTING, Guard
 from services.guard.instructions import inspect_text
@@ -93,6 +93,15 @@ class Guarded:
     def may_quote(self, line: str) -> bool:
         """See `may_quote`; of this answer's level."""
         return may_quote(self._platform, line, self._level)
+
+    def quotes(self) -> list[AnswerPart]:
+        """The best quotes of what a generating model is shown; none if nothing is worth quoting or may be shown."""
+        guard, quoting = guard_of(self._platform), self._platform.quoting_model
+        shown = guard.shown(self._writing.sources)
+        parts = list(quoting.answer(replace(self._writing, sources=shown)))
+        statements = guard.statements(quoting, shown, self._level)
+        passes = (statements.passed(part.text) for part in parts if part.text not in ("", NO_ANSWER))
+        return parts if any(text is not None for text in passes) else []
 
     def generate(
         self, model: AnswerModel, citer: Citer, count_tokens: Callable[[str], int], outcome: Outcome

@@ -15,6 +15,7 @@ from kbcore.llm.interface import Usage
 from kbcore.llm.routing import choose, known
 from kbcore.metadata.standpoint import Standpoint
 from kbcore.observability.metrics import search_stage_seconds
+from services.limits.asking import MayAsk, any_model
 from services.query.abstain import too_weak
 from services.query.answer import Event, Retrieved
 from services.query.check import check, dense_scores, keyword_scores
@@ -72,19 +73,25 @@ def _look(platform: Platform, caller: Caller, request: SearchRequest) -> Found:
 
 
 def ask(
-    platform: Platform, caller: Caller, request: AskRequest, *, remembers: bool = False
+    platform: Platform,
+    caller: Caller,
+    request: AskRequest,
+    *,
+    remembers: bool = False,
+    may_ask: MayAsk = any_model,
 ) -> Generator[Event, None, None]:
     """Answer from what this caller may read: `Retrieved`, then `Said` for each verified statement, then `Answer`.
 
     Raises what `search` raises, and `NotFound("model")`, before the first event. Closing the generator stops the model.
 
+    A model that `may_ask` forbids is passed over.
     With `remembers` an answer may be one that was given before, and is kept to be given again, if the settings say so.
     """
     settings = platform.settings.answer
     known(platform.answer_models, request.model)
     screened = screen(platform, request)
     request = screened.request
-    asked = standalone(request, None if screened.refused else rewriter(platform, request))
+    asked = standalone(request, None if screened.refused else rewriter(platform, request, may_ask))
     question = asked.text
     wanted = SearchRequest(
         question,
@@ -104,7 +111,7 @@ def ask(
     if reason := too_weak(question, found.ranked, settings):
         events = abstain(platform, question, found, reason, route, level, Usage())
     else:
-        events = respond(platform, request, question, found, route, level)
+        events = respond(platform, request, question, found, route, level, may_ask)
         if remembers and not screened.reason:
             events = given_again(platform, caller, request, question, found, route, events)
     yield from noted(dated(events, question, found), screened.notice)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import Classification
-from kbcore.llm.interface import NO_ANSWER, AnswerModel, AnswerPart, AnswerRequest, Prompt
+from kbcore.llm.interface import AnswerModel, AnswerPart, AnswerRequest, Prompt
 from kbcore.llm.prompt import quoted_from
 from kbcore.llm.routing import Route
 from kbcore.llm.wrapped import WrappedModel
@@ -26,12 +26,13 @@ def write(
     count_tokens: Callable[[str], int],
     outcome: Outcome,
     generate: Callable[[AnswerModel], Generator[Said, None, None]],
+    quoted: Callable[[], Sequence[AnswerPart]],
 ) -> Generator[Said, None, None]:
     """What `generate` yields, which fills the same `outcome`.
 
     For a model with `quotes_below` the best quotes, verified like all else, stand below it.
 
-    They are chosen first: where nothing is worth quoting the model is not asked, and there is no answer.
+    They are chosen first (`quoted`): where there is nothing to quote the model is not asked, and there is no answer.
     What it declines or nothing confirms leaves the quotes alone. Raises what `generate` raises.
     """
     weakness = platform.weakness(model.name)
@@ -39,8 +40,8 @@ def write(
     if not weakness.quotes_below:
         yield from generate(model)
         return
-    quotes = list(platform.quoting_model.answer(request))
-    if any(part.text == NO_ANSWER for part in quotes):
+    quotes = quoted()
+    if not quotes:
         outcome.declined = True
         return
     written = _Watched(model)

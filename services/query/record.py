@@ -16,6 +16,7 @@ from kbcore.errors import Unavailable, ZhikuError
 from kbcore.llm.interface import Usage
 from kbcore.metadata.passages import readable_documents
 from services.auth.authenticate import present_caller
+from services.limits.asking import MayAsk, any_model
 from services.limits.costs import count, use_of_answer
 from services.query.answer import Answer, Event, Retrieved, Said
 from services.query.found import Found, Ranked
@@ -50,7 +51,13 @@ def recorded_search(
 
 
 def recorded_ask(
-    platform: Platform, caller: Caller, request: AskRequest, *, streamed: bool, lists_passages: bool = False
+    platform: Platform,
+    caller: Caller,
+    request: AskRequest,
+    *,
+    streamed: bool,
+    lists_passages: bool = False,
+    may_ask: MayAsk = any_model,
 ) -> Generator[Event, None, None]:
     """`ask`, on record: all of it before `Answer`; if it is streamed, the retrieval before `Retrieved` already.
 
@@ -61,7 +68,7 @@ def recorded_ask(
     begun = perf_counter()
     budget = platform.settings.answer.history_tokens
     request = replace(request, history=within_budget(request.history, budget, platform.embedder.count_tokens))
-    events = ask(platform, caller, request, remembers=True)
+    events = ask(platform, caller, request, remembers=True, may_ask=may_ask)
     retrieved = next(events)
     assert isinstance(retrieved, Retrieved)
     trace = trace_of_question(caller, request, retrieved)

@@ -24,9 +24,10 @@ from kbcore.metadata import cached_answers
 from kbcore.metadata.cached_answers import Question
 from kbcore.metadata.passages import confirm
 from kbcore.metadata.standpoint import Index
-from kbcore.observability.metrics import answers, answers_remembered
+from kbcore.metadata.traces import conflict_of
+from kbcore.observability.metrics import answers_remembered
 from kbcore.observability.tracing import current_trace_id
-from services.query.answer import Answer, Event, Said
+from services.query.answer import Answer, Event, Said, count_answer
 from services.query.found import Found
 from services.query.guarded import may_quote
 from services.query.request import AskRequest
@@ -60,7 +61,7 @@ def given_again(
     answers_remembered.labels("no" if before is None else "yes").inc()
     if before is not None:
         written.close()
-        answers.labels("answered").inc()
+        count_answer(before)
         yield Said(before.text, before.citations)
         yield before
         return
@@ -138,6 +139,7 @@ def _keep(platform: Platform, found: Found, asked: Question, answer: Answer, tra
         "text": answer.text,
         "model": answer.model,
         "trace_id": trace_id,
+        "conflict": None if answer.conflict is None else asdict(answer.conflict),
         "sources": {passage.chunk_id: _fingerprint(passage) for passage in passages},
         "citations": [
             {name: value for name, value in asdict(each).items() if name not in _DATED} for each in answer.citations
@@ -196,6 +198,7 @@ def _recall(
         as_of=found.moment,
         usage=Usage(),
         given_before=kept["trace_id"],
+        conflict=None if kept.get("conflict") is None else conflict_of(kept["conflict"]),
     )
 
 

@@ -11,10 +11,10 @@ from kbcore.errors import Unavailable
 from kbcore.language.frame import question_language
 from kbcore.llm.interface import AnswerRequest, Usage
 from kbcore.llm.routing import Route
-from kbcore.observability.metrics import answers
 from services.guard.configured import guard_of
+from services.limits.asking import MayAsk
 from services.query.abstain import abstention
-from services.query.answer import Answer, Event, Said
+from services.query.answer import Answer, Event, Said, count_answer
 from services.query.assemble import assemble
 from services.query.cite import Citer
 from services.query.conflict_notice import fits_into, show_conflict
@@ -40,12 +40,11 @@ def abstain(
     guarded: Guarded | None = None,
 ) -> Generator[Event, None, None]:
     """Say that the documents do not say, and which came closest; `guarded` if a model was asked."""
-    answers.labels("abstained").inc()
     text, named = abstention(question, reason, found.ranked)
     if named and not may_quote(platform, text, level):
         text, named = abstention(question, reason, ())
     yield Said(text)
-    yield Answer(
+    answer = Answer(
         text=text,
         citations=(),
         abstained=True,
@@ -59,12 +58,22 @@ def abstain(
         dropped={} if guarded is None else guarded.dropped,
         masked={} if guarded is None else guarded.masked,
     )
+    count_answer(answer)
+    yield answer
 
 
 def respond(
-    platform: Platform, request: AskRequest, question: str, found: Found, route: Route, level: Classification
+    platform: Platform,
+    request: AskRequest,
+    question: str,
+    found: Found,
+    route: Route,
+    level: Classification,
+    may_ask: MayAsk,
 ) -> Generator[Event, None, None]:
     """Let the first of the route's models write; one that does not answer is followed by the next, which is said.
+
+    So is one that it may not be asked now: not more often than its limit allows.
 
     `level` is the highest of all that the model is sent.
     """
@@ -84,7 +93,7 @@ def respond(
     citer = Citer([item.passage for item in found.ranked], question, _similarity(platform))
     outcome = Outcome()
     guarded = Guarded(platform, writing, [item.passage for item in found.ranked], level, _similarity(platform))
-    route = yield from _write(platform, route, writing, citer, outcome, guarded)
+    route = yield from _write(platform, route, writing, citer, outcome, guarded, may_ask)
     shown = yield from show_conflict(
         question, conflict, route.model.name, citer, outcome, fits_into(writing, _tokens(platform)), guarded.may_quote
     )
@@ -93,8 +102,7 @@ def respond(
     if not outcome.text and outcome.reason and not cut_by_asker:
         yield from abstain(platform, question, found, outcome.reason, explained(route, outcome), level, usage, guarded)
         return
-    answers.labels("answered").inc()
-    yield Answer(
+    answer = Answer(
         text=outcome.text,
         citations=citer.citations,
         abstained=False,
@@ -109,13 +117,24 @@ def respond(
         masked=guarded.masked,
         conflict=shown,
     )
+    count_answer(answer)
+    yield answer
 
 
 def _write(
-    platform: Platform, route: Route, writing: AnswerRequest, citer: Citer, outcome: Outcome, guarded: Guarded
+    platform: Platform,
+    route: Route,
+    writing: AnswerRequest,
+    citer: Citer,
+    outcome: Outcome,
+    guarded: Guarded,
+    may_ask: MayAsk,
 ) -> Generator[Event, None, Route]:
     """Fill `outcome`; returns the route of the model that did. Raises `Unavailable` if the last one fails, too."""
     while True:
+        if not may_ask(route.model.name) and (rest := route.after(f"{route.model.name} is asked too often")):
+            route = rest
+            continue
         yield _prompted(guarded, route, writing)
         try:
             yield from write(
@@ -125,6 +144,7 @@ def _write(
                 _tokens(platform),
                 outcome,
                 lambda model: guarded.generate(model, citer, _tokens(platform), outcome),
+                guarded.quotes,
             )
         except Unavailable as error:
             rest = route.after(error.detail)

@@ -157,4 +157,4 @@ def report(chats: int, rounds: int, measured: dict[str, list[float]]) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2], *(int(number) for number in sys.argv[2:4]))
+    main(sys.argv[1] if len(sys.argv) > 1 else "-", *(int(number) for number in sys.argv[2:4]))

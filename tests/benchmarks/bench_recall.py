@@ -20,7 +20,9 @@ import sqlalchemy as sa
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import FOREVER, Classification
 from kbcore.domain.ids import new_id
+from kbcore.domain.principal import Caller
 from kbcore.language.weights import pack
+from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.standpoint import Narrowing, Standpoint, take_standpoint
 from kbcore.metadata.visible_rows import visible_rows
 from kbcore.permissions.scope import ReadScope
@@ -117,7 +119,7 @@ def index(store: VectorStore, collection: str, made: Sequence[VectorRow], *, sea
     print(f"indexed {len(made)} rows as {collection} in {time.perf_counter() - began:.0f} s", flush=True)
 
 
-def asker(platform: Platform, where: VectorFilter) -> str:
+def asker(platform: Platform, where: VectorFilter) -> Caller:
     """A user who may read by these policies."""
     name = new_id()
     with platform.database.begin() as connection:
@@ -129,7 +131,9 @@ def asker(platform: Platform, where: VectorFilter) -> str:
             sa.text("INSERT INTO policy_entries (policy_id, principal, role) SELECT unnest(:ids), :who, 'reader'"),
             {"ids": sorted(where.scope.policy_ids), "who": f"user:{name}"},
         )
-    return name
+        caller = resolve_caller(connection, name)
+    assert caller is not None
+    return caller
 
 
 def measure(search: Callable[[np.ndarray], Sequence[str]], queries: np.ndarray, best: list[set[str]]) -> str:
@@ -171,10 +175,11 @@ def exact_cost(platform: Platform, made: Sequence[VectorRow], query: np.ndarray)
                 began = time.perf_counter()
                 found = visible_rows(connection, live, standpoint, wanted * 2)
                 assert found is not None
+                seen = len(found.ids)
                 nearest(found, query, LIMIT)
                 covering(found, terms, LIMIT)
                 times.append((time.perf_counter() - began) * 1000)
-        print(f"exact search of {len(found.ids):5} rows in SQL: p50 {statistics.median(times):6.1f} ms", flush=True)
+        print(f"exact search of {seen:5} rows in SQL: p50 {statistics.median(times):6.1f} ms", flush=True)
 
 
 def main(count: int) -> None:

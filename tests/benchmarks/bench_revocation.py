@@ -202,7 +202,7 @@ def served(rounds: int) -> Iterator[Bench]:
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zhiku-revocation-")))
         sockets = socket_folder(home)
-        servers = {
+        servers: dict[str, EmbeddedPostgres | EmbeddedRedis | EmbeddedMilvus] = {
             "DATABASE__URL": EmbeddedPostgres(home / "postgres", sockets),
             "REDIS__URL": EmbeddedRedis(home / "redis", sockets),
             "MILVUS__URI": EmbeddedMilvus(home / "milvus", sockets),

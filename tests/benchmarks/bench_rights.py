@@ -14,13 +14,14 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
 from kbcore.metadata import documents, passages
 from kbcore.metadata.access import read_scope, resolve_caller
-from kbcore.metadata.database import Database
 from kbcore.metadata.standpoint import Narrowing, take_standpoint
 from services.auth.api_keys import issue_key
-from services.auth.authenticate import authenticate
+from services.auth.authenticate import Sent, authenticate
+from services.auth.watch import Watch
 from tests.benchmarks.rights_workload import ASKER, TERMS, Organisation, fill
 from tests.servers.embedded import embedded_platform
 
@@ -47,7 +48,7 @@ def p50_ms(call: Callable[[], object]) -> float:
 
 def calls(connection: Connection, caller: Caller) -> dict[str, Callable[[], object]]:
     """What each request runs, by name."""
-    standpoint = take_standpoint(connection, ASKER, Narrowing(), range(1, TERMS + 1))
+    standpoint = take_standpoint(connection, caller, Narrowing(), range(1, TERMS + 1))
     index = standpoint.index
     assert index is not None
     readable = connection.execute(
@@ -65,9 +66,9 @@ def calls(connection: Connection, caller: Caller) -> dict[str, Callable[[], obje
     print(f"    {len(standpoint.scope.policy_ids)} policies and {standpoint.rows} passages may be read")
     return {
         "resolve": lambda: read_scope(connection, caller),
-        "standpoint, no terms": lambda: take_standpoint(connection, ASKER, Narrowing(), []),
-        f"standpoint, {TERMS} terms": lambda: take_standpoint(connection, ASKER, Narrowing(), range(1, TERMS + 1)),
-        "standpoint, in a space": lambda: take_standpoint(connection, ASKER, Narrowing(spaces=(space,)), []),
+        "standpoint, no terms": lambda: take_standpoint(connection, caller, Narrowing(), []),
+        f"standpoint, {TERMS} terms": lambda: take_standpoint(connection, caller, Narrowing(), range(1, TERMS + 1)),
+        "standpoint, in a space": lambda: take_standpoint(connection, caller, Narrowing(spaces=(space,)), []),
         "check of 100 hits": lambda: passages.confirm(connection, ASKER, hits, index=index, standpoint=standpoint),
         "one document": lambda: documents.get_readable(connection, ASKER, "d00000002"),
         "page of 50 documents": lambda: documents.list_readable(connection, ASKER, limit=50),
@@ -75,8 +76,9 @@ def calls(connection: Connection, caller: Caller) -> dict[str, Callable[[], obje
     }
 
 
-def measure(database: Database, size: Organisation) -> None:
+def measure(platform: Platform, size: Organisation) -> None:
     """One organisation: a line for each statement."""
+    database, watch = platform.database, Watch(platform)
     print(f"{size.policies} policies, the asker in {size.asker_groups} groups", flush=True)
     with database.begin() as connection:
         fill(connection, size)
@@ -85,7 +87,8 @@ def measure(database: Database, size: Organisation) -> None:
     assert caller is not None
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("VACUUM ANALYZE"))  # as autovacuum does within a minute
-    print(f"    {'authenticate':24} {p50_ms(lambda: authenticate(database, f'Bearer {token}')):8.1f} ms")
+    sent = Sent(f"Bearer {token}")
+    print(f"    {'authenticate':24} {p50_ms(lambda: authenticate(platform, watch, sent)):8.1f} ms")
     with database.statement() as connection:
         for name, call in calls(connection, caller).items():
             print(f"    {name:24} {p50_ms(call):8.1f} ms", flush=True)
@@ -95,7 +98,7 @@ def main() -> None:
     """Every size."""
     with embedded_platform() as platform:
         for size in SIZES:
-            measure(platform.database, size)
+            measure(platform, size)
 
 
 if __name__ == "__main__":

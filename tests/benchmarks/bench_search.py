@@ -21,6 +21,7 @@ from pymilvus import MilvusClient
 
 from kbcore.bootstrap import Platform
 from kbcore.embedding.bundled import BundledEmbedder
+from kbcore.embedding.interface import Matrix
 from kbcore.vectors import milvus_filter
 from kbcore.vectors.interface import VectorFilter
 from kbcore.vectors.milvus_schema import LITE
@@ -42,9 +43,10 @@ WORDS = VOCABULARY.split()
 class RandomPassages(BundledEmbedder):
     """The real model for questions; random vectors for passages, which would take ten minutes to embed."""
 
-    def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
-        rows = np.random.default_rng(len(texts)).normal(size=(len(texts), self.dimension)).astype(np.float32) + 0.5
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    def embed_passages(self, texts: Sequence[str]) -> Matrix:
+        chance = np.random.default_rng(len(texts)).normal(0.5, size=(len(texts), self.dimension))
+        rows: Matrix = (chance / np.linalg.norm(chance, axis=1, keepdims=True)).astype(np.float32)
+        return rows
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text) // 2 for text in texts]

@@ -19,7 +19,7 @@ from kbcore.errors import ConfigurationError, Unavailable
 from kbcore.llm.breaker import Breaker
 from kbcore.llm.interface import AnswerRequest, Source, Usage
 from kbcore.llm.langchain_chat import LangChainModel
-from kbcore.llm.providers import ChatService, chat_model
+from kbcore.llm.providers import ChatService, chat_model, require_packages
 from kbcore.settings import CONFIG_FOLDER
 
 WORDS = "年假可以结转。[1]"
@@ -148,13 +148,12 @@ def test_a_model_that_keeps_failing_is_not_asked_for_a_while(anthropic: Threadin
         model.ping()
 
 
-def test_a_vendor_without_its_package_names_the_extra() -> None:
-    pytest.importorskip("langchain_anthropic")
-    try:
-        import langchain_google_genai  # noqa: F401
-    except ImportError:
-        with pytest.raises(ConfigurationError, match=r"zhiku\[google\]"):
-            chat_model(ChatService("google", "gemini", "", "k", api_version="", timeout_s=5))
+def test_a_vendor_without_its_package_names_it_and_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kbcore.llm.providers.find_spec", lambda package: None)
+    with pytest.raises(ConfigurationError, match=r"zhiku\[google\].* -m pip install langchain-google-genai$"):
+        chat_model(ChatService("google", "gemini", "", "k", api_version="", timeout_s=5))
+    with pytest.raises(ConfigurationError, match=r"zhiku\[local\].* -m pip install torch transformers$"):
+        require_packages("transformers")
 
 
 _TALKATIVE = """

@@ -95,5 +95,6 @@ def test_a_folder_without_a_model_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="cannot be loaded") as refused:
         list(model(tmp_path).answer(REQUEST))
     assert str(tmp_path) not in refused.value.detail
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as away:
         model(tmp_path).ping()
+    assert str(tmp_path) not in away.value.detail

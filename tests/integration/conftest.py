@@ -1,6 +1,7 @@
 """A platform on the test servers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from kbcore.metadata.database import Database
 from kbcore.settings import load_settings
 from tests.embedders import bundled
 from tests.integration.asking import Desk, open_desk
+from tests.integration.signing_in import Office, open_office
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +44,12 @@ def desk(platform: Platform) -> Iterator[Desk]:
     """People who ask, served over HTTP."""
     with open_desk(platform) as opened:
         yield opened
+
+
+@pytest.fixture
+def open_with(database: Database, postgres_url: str, redis_url: str, tmp_path: Path) -> Iterator[Callable[..., Office]]:
+    """Offices with settings of the test's choice."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(
+            open_office(database, (postgres_url, redis_url), tmp_path, **settings)
+        )

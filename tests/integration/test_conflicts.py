@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from kbcore.observability.metrics import conflicts
+from services.query.remembered import GIVEN_BEFORE
 from tests.integration.asking import Desk
 
 OLD = datetime(2025, 1, 1, tzinfo=UTC)
@@ -68,6 +70,21 @@ def test_a_model_is_told_and_must_cite_both(desk: Desk, language: str) -> None:
     with desk.client() as client:
         replayed = client.post(f"/v1/traces/{both['trace_id']}/replay").raise_for_status().json()
     assert replayed["identical"] is True
+
+
+def test_an_answer_given_again_keeps_the_conflict_and_both_are_counted(desk: Desk) -> None:
+    question, older, _, words = settle(desk, "zh")
+    platform = desk.corpus.platform
+    remembering = platform.settings.answer.model_copy(update={"remember_minutes": 60})
+    platform.settings = platform.settings.model_copy(update={"answer": remembering})
+    desk.chat.answer = f"{older}[1]"
+    before = conflicts.labels("added")._value.get()
+    first, again = (ask(desk, question, model="say") for _ in range(2))
+    assert again["routed_because"] == GIVEN_BEFORE
+    assert words in again["answer"]
+    assert (again["trace"]["conflict"], again["trace"]["conflict_shown"]) == ("numbers", "added")
+    assert again["answer"] == first["answer"]
+    assert conflicts.labels("added")._value.get() == before + 2
 
 
 def test_limits_of_the_client_and_other_questions(desk: Desk) -> None:

@@ -14,12 +14,15 @@ import pytest
 from kbcore.bootstrap import Platform
 from kbcore.domain.ids import new_id
 from kbcore.errors import TooManyRequests, Unavailable
+from kbcore.llm.interface import Message
 from kbcore.metadata import usage
 from kbcore.metadata.usage import Use
 from kbcore.observability.metrics import limits_unchecked
 from kbcore.settings import LimitSettings
 from services.limits.counters import LEASE_S, Counters, Window
 from services.limits.gate import Gate
+from services.query.request import AskRequest
+from services.query.understand.rewriter import rewriter
 from tests.integration.asking import Desk
 from tests.servers.application import serving
 
@@ -244,11 +247,52 @@ def test_overrides_for_people_and_groups(desk: Desk, redis_url: str) -> None:
 def test_a_model_is_limited_for_everybody_together(desk: Desk, redis_url: str) -> None:
     gate = Gate(limits(model_requests_per_minute=1), redis_url, clock=lambda: NOON)
     database, model = desk.corpus.platform.database, new_id()
-    assert gate.admit(database, desk.people["employee"], model=model, answers=True).refusal is None
+    for _ in range(2):
+        admission = gate.admit(database, desk.people["employee"], model=model, answers=True)
+        assert admission.refusal is None, "looked at, not counted: it may be that another model is asked"
+    assert [admission.may_ask(model) for _ in range(2)] == [True, False]
     refusal = gate.admit(database, desk.people["hr"], model=model, answers=True).refusal
     assert isinstance(refusal, TooManyRequests)
     assert gate.admit(database, desk.people["hr"], model=new_id(), answers=True).refusal is None
+    assert [gate.may_ask("extractive") for _ in range(3)] == [True] * 3, "quoting is nobody's service"
     gate.close()
+
+
+def test_a_model_that_is_asked_too_often_is_passed_over_unless_it_is_named(desk: Desk, redis_url: str) -> None:
+    desk.chat.answer = "年假可以结转至次年三月三十一日，逾期作废。[1]"
+    platform, named = desk.corpus.platform, {**QUESTION, "model": "say"}
+    routed = platform.settings.llm.model_copy(update={"default": "say"})
+    platform.settings = platform.settings.model_copy(update={"llm": routed})
+    with gated(desk, redis_url, model_requests_per_minute=2) as api, api.client() as client:
+        first, second, third = (client.post("/v1/ask", json=QUESTION).json() for _ in range(3))
+        assert [first["model"], second["model"], third["model"]] == ["say", "say", "extractive"]
+        assert third["routed_because"] == "say is asked too often: extractive answers instead"
+        assert len(desk.chat.requests) == 2
+        refused = client.post("/v1/ask", json={**named, "stream": True})
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "60")
+        assert client.post("/v1/ask", json={**QUESTION, "model": "extractive"}).status_code == 200
+        api.clock.now += 60
+        assert client.post("/v1/ask", json=named).json()["model"] == "say"
+
+
+def test_a_fallback_counts_where_it_is_asked(desk: Desk, redis_url: str) -> None:
+    desk.chat.answer = "年假可以结转至次年三月三十一日，逾期作废。[1]"
+    platform = desk.corpus.platform
+    routed = platform.settings.llm.model_copy(update={"default": "broken", "fallbacks": ("slow",)})
+    platform.settings = platform.settings.model_copy(update={"llm": routed})
+    with gated(desk, redis_url, model_requests_per_minute=1) as api, api.client() as client:
+        assert [client.post("/v1/ask", json=QUESTION).json()["model"] for _ in range(2)] == ["slow", "extractive"]
+
+
+def test_a_rewriter_that_is_asked_too_often_leaves_it_to_the_rules(desk: Desk) -> None:
+    platform = desk.corpus.platform
+    rewriting = platform.settings.llm.model_copy(update={"rewrite": "say"})
+    platform.settings = platform.settings.model_copy(update={"llm": rewriting})
+    ask_model = rewriter(platform, AskRequest("那病假呢？"), lambda name: name != "say")
+    assert ask_model is not None
+    with pytest.raises(Unavailable):
+        ask_model([Message("user", "那病假呢？")])
+    assert desk.chat.requests == []
 
 
 def test_without_redis_requests_pass_and_are_counted_as_unchecked(platform: Platform, desk: Desk) -> None:

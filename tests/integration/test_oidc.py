@@ -1,30 +1,18 @@
 """Tokens of an identity provider over HTTP: who somebody is, whom nobody becomes, and which groups follow."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from kbcore.domain.principal import MemberSource
 from kbcore.metadata import directory, groups, users
-from kbcore.metadata.database import Database
 from services.auth.api_keys import issue_key
-from tests.integration.signing_in import Office, open_office
+from tests.integration.signing_in import Office
 from tests.servers.issuer import assembled
 
 NOW = int(time.time())
-
-
-@pytest.fixture
-def open_with(database: Database, postgres_url: str, redis_url: str, tmp_path: Path) -> Iterator[Callable[..., Office]]:
-    """Offices with settings of the test's choice."""
-    with ExitStack() as stack:
-        yield lambda **settings: stack.enter_context(
-            open_office(database, (postgres_url, redis_url), tmp_path, **settings)
-        )
 
 
 @pytest.fixture

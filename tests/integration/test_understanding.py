@@ -14,6 +14,8 @@ from services.query.answer import Answer, Said
 from services.query.found import Found
 from services.query.pipeline import ask, search
 from services.query.request import AskRequest, Mode, SearchRequest
+from services.query.understand.question import standalone
+from services.query.understand.rewriter import rewriter
 from tests.builders import Corpus, never_exact
 from tests.integration.asking import Desk
 
@@ -179,3 +181,30 @@ def test_the_trace_says_how_a_question_was_understood_without_words_of_the_gloss
     ]
     assert "年假" not in str([{**each, "standalone": None} for each in asked])
     assert "年假" not in first["answer"].partition("：")[0]
+
+
+@pytest.mark.parametrize(
+    "behaves", ["say", "broken", "rate_limited", "unauthorised", "cut", "garbage", "not_json", "silent"]
+)
+def test_a_model_completes_a_follow_up_or_the_rules_do(desk: Desk, behaves: str) -> None:
+    platform = desk.corpus.platform
+    rewriting = platform.settings.llm.model_copy(update={"rewrite": behaves})
+    platform.settings = platform.settings.model_copy(update={"llm": rewriting})
+    desk.chat.answer = "病假要提供什么证明？"
+    request = AskRequest("那病假呢？", history=(("年假可以结转吗？", "可以。"),))
+    found = standalone(request, rewriter(platform, request))
+    assert len(desk.chat.requests) >= 1
+    assert "可以。" not in str(desk.chat.requests), "questions alone are sent"
+    if behaves == "say":
+        assert (found.text, found.follow_up) == (desk.chat.answer, "model")
+    else:
+        assert (found.text, found.follow_up) == ("病假可以结转吗？", "rules")
+
+
+def test_a_model_completes_an_english_follow_up(desk: Desk) -> None:
+    platform = desk.corpus.platform
+    rewriting = platform.settings.llm.model_copy(update={"rewrite": "slow"})
+    platform.settings = platform.settings.model_copy(update={"llm": rewriting})
+    desk.chat.answer = "What does a hotel in Shanghai cost?"
+    request = AskRequest("And in Shanghai?", history=(("What does a hotel in Beijing cost?", "600 yuan."),))
+    assert standalone(request, rewriter(platform, request)).text == desk.chat.answer

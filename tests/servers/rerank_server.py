@@ -83,7 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/rerank":
             return self._tei(asked)
         scores = self._scores(asked["query"], asked["documents"], raw=self.state.logits)
-        results = [{"index": index, "relevance_score": score} for index, score in scores][: asked.get("top_n")]
+        results: list[dict[str, Any]] = [{"index": index, "relevance_score": score} for index, score in scores]
+        results = results[: asked.get("top_n")]
         if asked.get("return_documents", self.path == "/v1/rerank"):
             results = [{**each, "document": {"text": asked["documents"][each["index"]]}} for each in results]
         return Reply({"id": "1", "model": asked["model"], "results": results, "meta": {}, "usage": {"total_tokens": 1}})

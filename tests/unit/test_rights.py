@@ -49,6 +49,8 @@ def test_what_is_public_is_little() -> None:
     public = {route for route, right in RIGHTS.items() if right.who is Who.PUBLIC}
     assert public == {
         "POST /v1/login",
+        "GET /.well-known/oauth-protected-resource",
+        "GET /.well-known/oauth-protected-resource/mcp",
         "GET /healthz",
         "GET /readyz",
         "GET /openapi.json",

@@ -1,6 +1,7 @@
 """A small model's sources: the sentences around the best quotes, in their own order, under their own numbers."""
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 from kbcore.domain.document import Classification
 from kbcore.llm.interface import AnswerPart, AnswerRequest, Prompt, Source
@@ -44,7 +45,11 @@ class Ranked:
 
 
 class Fixed:
+    def __init__(self) -> None:
+        self.asked = 0
+
     def rank(self, question: str, sources: Sequence[Source]) -> list[Ranked]:
+        self.asked += 1
         return [Ranked(quote(each, question)) for each in sources if question in each.text]
 
 
@@ -70,3 +75,16 @@ def test_the_model_sees_no_more_and_the_prompt_says_so() -> None:
     assert model.allowed is Classification.INTERNAL
     nothing = AnswerRequest("没有", "zh", [source(3, "别的。"), source(5)])
     assert [part.text for part in model.answer(nothing)] == ["3:别的。"]
+
+
+def test_sentences_are_compared_once_for_an_answer_and_again_for_other_words() -> None:
+    ranker = Fixed()
+    model = SentencesOnly(Echo(), ranker)
+    request = AnswerRequest("第二句？", "zh", [source(5)], searched="第二句讲病假。")
+    model.prompt(request)
+    list(model.answer(replace(request, max_tokens=9)))
+    assert ranker.asked == 1
+    assert [part.text for part in model.answer(replace(request, sources=[source(6)]))] == ["6:第二句讲病假。"]
+    assert ranker.asked == 2
+    model.prompt(AnswerRequest(request.question, "zh", request.sources, searched=request.searched))
+    assert ranker.asked == 3, "another answer"

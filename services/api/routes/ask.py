@@ -41,7 +41,14 @@ def ask_question(
     """
     with limits.admit(model=asked_of(platform, body.model), answers=True) as admission:
         history = earlier_turns(platform.database, caller, body.conversation_id)
-        events = recorded_ask(platform, caller, body.request(history), streamed=body.stream, lists_passages=body.stream)
+        events = recorded_ask(
+            platform,
+            caller,
+            body.request(history),
+            streamed=body.stream,
+            lists_passages=body.stream,
+            may_ask=admission.may_ask,
+        )
         retrieved = next(events)  # whatever can be refused is refused here, with a status of its own
         incomplete = gaps(platform, caller, retrieved.found, body.spaces) if isinstance(retrieved, Retrieved) else []
         if isinstance(retrieved, Retrieved) and retrieved.question is not None:

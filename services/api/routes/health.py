@@ -12,6 +12,7 @@ from kbcore.errors import ZhikuError
 from kbcore.metadata.stock import measure
 from kbcore.observability.metrics import exposition
 from services.api.dependencies import CallerDep, PlatformDep
+from services.api.model_health import ModelState
 from services.api.schemas.problem import problems
 
 router = APIRouter(tags=["operations"])
@@ -34,11 +35,23 @@ class Dependency(BaseModel):
     detail: str = Field(description="Where to look if it is not; empty if it is.")
 
 
+class ModelReady(BaseModel):
+    """One model that writes answers, by its name in the settings."""
+
+    name: str
+    state: ModelState = Field(
+        description="`resting`: it failed several times in a row and is not asked for a while. `unreachable`: its "
+        "server does not answer. Looked at within the last 10 s. The next model of the route answers meanwhile, at "
+        "last by quoting, so this never changes `ready`."
+    )
+
+
 class Readiness(BaseModel):
     """Whether requests can be served."""
 
     ready: bool
     dependencies: list[Dependency]
+    models: list[ModelReady]
 
 
 @router.get("/healthz", summary="Is the process alive?", responses={})
@@ -51,7 +64,7 @@ def healthz() -> Alive:
     "/readyz", summary="Can requests be served?", response_model=Readiness, responses={503: {"model": Readiness}}
 )
 def readyz(request: Request, platform: PlatformDep) -> JSONResponse:
-    """Asks each dependency; 503 if one does not answer."""
+    """Asks each dependency; 503 if one does not answer. A model that writes answers may be away: others step in."""
     checks: dict[str, Callable[[], None]] = {
         "postgresql": platform.database.ping,
         "redis": platform.queue.ping,
@@ -62,7 +75,9 @@ def readyz(request: Request, platform: PlatformDep) -> JSONResponse:
     with ThreadPoolExecutor(len(checks)) as pool:
         dependencies = list(pool.map(_check, checks, checks.values()))
     ready = all(dependency.ok for dependency in dependencies)
-    body = Readiness(ready=ready, dependencies=dependencies)
+    states = request.app.state.model_health.states(platform.answer_models)
+    models = [ModelReady(name=name, state=state) for name, state in states.items()]
+    body = Readiness(ready=ready, dependencies=dependencies, models=models)
     return JSONResponse(body.model_dump(), 200 if ready else 503)
 
 

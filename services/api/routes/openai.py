@@ -61,7 +61,7 @@ def complete_chat(
         stop=stop,
     )
     with limits.admit(model=asked_of(platform, body.model), answers=True) as admission:
-        events = recorded_ask(platform, caller, request, streamed=bool(body.stream))
+        events = recorded_ask(platform, caller, request, streamed=bool(body.stream), may_ask=admission.may_ask)
         next(events)  # whatever can be refused is refused here, with a status of its own
         reply = _Reply(body.model, with_usage=body.wants_usage)
         if body.stream:

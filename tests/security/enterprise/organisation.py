@@ -113,8 +113,8 @@ def _papers(folder: Path, every: int) -> Iterator[Paper]:
     for path in sorted((folder / "Collaboration_tools").glob("*.json")):
         departments = _CHATS[path.name.partition(".")[0]]
         for chat in _rows(path)[::every]:
-            people = (chat["metadata"]["emp1_id"], chat["metadata"]["emp2_id"])
-            yield Paper("chat", f"Chat {chat['conversation_id']}", chat["text"], departments, people)
+            both = (chat["metadata"]["emp1_id"], chat["metadata"]["emp2_id"])
+            yield Paper("chat", f"Chat {chat['conversation_id']}", chat["text"], departments, both)
     for ticket in _rows(folder / "IT_Service_Management" / "it_tickets.json")[::every]:
         text = f"{ticket['Issue']}\n\n{ticket['Resolution']}"
         yield Paper("ticket", f"IT ticket {ticket['id']}", text, people=(ticket["raised_by_emp_id"],))
