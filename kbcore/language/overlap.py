@@ -31,3 +31,8 @@ def features(text: str) -> frozenset[str]:
 def coverage(said: frozenset[str], source: frozenset[str]) -> float:
     """The share of `said` that stands in `source`, 0-1; 0 for nothing said."""
     return len(said & source) / len(said) if said else 0.0
+
+
+def is_empty(word: str) -> bool:
+    """Whether a word, case and width folded, says nothing by itself."""
+    return word in _EMPTY or set(word) <= _EMPTY_HAN

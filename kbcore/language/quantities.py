@@ -38,7 +38,7 @@ _ZH_UNIT = "|".join(sorted((u for u in _UNITS if not u.isascii()), key=len, reve
 _BETWEEN = r"(?:\s*(?:至|到|-|–|—|~|～|、|或|to|and|or)\s*)"
 _COUNTED = re.compile(
     rf"(?P<before>第|百分之|[$¥￥€]\s?|\b(?:RMB|USD|CNY|EUR)\s)?(?P<numbers>(?:{_NUMBER})(?:{_BETWEEN}(?:{_NUMBER}))*)"
-    rf"(?:\s*(?P<zh>{_ZH_UNIT}|%|％)|[\s-](?P<en>[A-Za-z]+(?:\s[A-Za-z]+)?))?",
+    rf"(?:\s*(?P<zh>{_ZH_UNIT}|%|％)|[\s-](?P<en>(?:working\s|business\s|calendar\s|US\s)?[A-Za-z]+))?",
     re.IGNORECASE,
 )
 _SIGNS = {
@@ -51,6 +51,7 @@ _SIGNS = {
     "usd": "dollar",
     "eur": "euro",
 }
+_LOOSE = {"date": "day", "months": "month"}
 _YEAR = range(1500, 2200)
 
 
@@ -68,6 +69,15 @@ def quantities(text: str) -> dict[str, frozenset[str]]:
             stated = numbers(f"{said}天 {said} ")  # Chinese numerals are numbers only where they count something
             found.setdefault(unit, set()).update(each for each in stated if not _is_year(each, unit))
     return {unit: frozenset(values) for unit, values in found.items() if values}
+
+
+def units_of_numbers(text: str) -> dict[str, frozenset[str]]:
+    """What each number of a text counts; `5 日` counts days here, and `3 month` months."""
+    found: dict[str, set[str]] = {}
+    for unit, values in quantities(text).items():
+        for value in values:
+            found.setdefault(value, set()).add(_LOOSE.get(unit, unit))
+    return {number: frozenset(units) for number, units in found.items()}
 
 
 def years(text: str) -> frozenset[str]:

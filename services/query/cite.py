@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from kbcore.domain.chunk import Passage
 from kbcore.domain.conversation import Citation
+from services.query.agreement import Similarity
 from services.query.statements import Statement
-from services.query.support import Evidence, Similarity, find_evidence
+from services.query.support import Evidence, find_evidence
 
 
 @dataclass(frozen=True, slots=True)

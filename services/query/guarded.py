@@ -13,11 +13,11 @@ from services.guard.guard import QUOTING, Guard
 from services.guard.instructions import inspect_text
 from services.guard.model import GuardedModel
 from services.guard.output import Fault
+from services.query.agreement import Similarity
 from services.query.answer import Said
 from services.query.cite import Citer
 from services.query.generate import Outcome, generate
 from services.query.statements import Statement
-from services.query.support import Similarity
 
 
 class Checks:

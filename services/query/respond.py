@@ -14,6 +14,7 @@ from kbcore.llm.routing import Route
 from services.guard.configured import guard_of
 from services.limits.asking import MayAsk
 from services.query.abstain import abstention
+from services.query.agreement import Similarity
 from services.query.answer import Answer, Event, Said, count_answer
 from services.query.assemble import assemble
 from services.query.cite import Citer
@@ -24,7 +25,6 @@ from services.query.generate import Outcome
 from services.query.guarded import Guarded, may_quote
 from services.query.quotes_below import explained, write
 from services.query.request import AskRequest
-from services.query.support import Similarity
 
 _log = structlog.get_logger(__name__)
 

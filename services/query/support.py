@@ -1,12 +1,12 @@
-"""Does a passage say what a statement says, and where? Lexical, so that a verdict can be explained and repeated.
+"""Does a passage say what a statement says, and where? By words, so that a verdict can be explained and repeated.
 
 A statement is supported when its words, beyond those of the question, stand in the passage; when every number that it
-states stands there; and when statement and passage agree on what is denied. Thresholds: docs/decisions/0011-answers.md.
+states stands there; and when it agrees with its quote (`agreement.py`). Thresholds: docs/decisions/0011-answers.md.
 """
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from kbcore.domain.chunk import Passage
 from kbcore.language.negation import negated
@@ -14,9 +14,7 @@ from kbcore.language.numerals import numbers
 from kbcore.language.overlap import coverage, features
 from kbcore.language.script import detect_language
 from kbcore.language.sentences import sentences
-
-Similarity = Callable[[str, Sequence[str]], Sequence[float]]
-"""Cosine of a statement with each of some sentences: the judge where statement and passage differ in language."""
+from services.query.agreement import Ground, Similarity, disagreement
 
 ENOUGH = 0.5
 """Least support (0-1) of a statement by a passage."""
@@ -26,9 +24,10 @@ _WINDOW = 3
 """A quote is at most this many sentences."""
 _LEAST_COVERED = 0.3
 """Least share of a statement's words in its quote: the rest may come from the title and headings."""
-_QUOTED = re.compile(r"[“「\"]([^”」\"]{4,})[”」\"]", re.DOTALL)
+_QUOTATIONS = ("“(.{4,})”", "“([^”]{4,})”", "「([^」]{4,})」", '"([^"]{4,})"')
+_QUOTED = [re.compile(pattern, re.DOTALL) for pattern in _QUOTATIONS]
+"""The first is the outermost: a quote may have quotations in it."""
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)、．])\s+")
-_CLAUSE = re.compile(r"[，,；;：:。！？!?\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +42,35 @@ class Evidence:
 def find_evidence(statement: str, passage: Passage, question: str, similarity: Similarity) -> Evidence | None:
     """Where `passage` says what `statement` says; None if it does not."""
     said = _ITEM.sub("", statement)
-    context = "\n".join((passage.title, *passage.heading, passage.text))
-    if not (numbers(said) - numbers(question)) <= numbers(context):
+    known = "\n".join((passage.title, *passage.heading))
+    if not (numbers(said) - numbers(question)) <= numbers(f"{known}\n{passage.text}"):
         return None
-    if (quoted := _verbatim(said, passage.text)) is not None:
-        start, end = quoted
-        rest = features(said.replace(passage.text[start:end], "")) - features(question)
-        return Evidence(start, end, 1.0) if not rest or coverage(rest, features(context)) >= ENOUGH else None
+    if (quoted := _verbatim(said, passage.text, known)) is not None:
+        return Evidence(*quoted, 1.0)
     if detect_language(said) != detect_language(passage.text):
-        return _across_languages(said, passage.text, similarity)
-    support = _support(features(said), features(context), features(question))
-    if support < ENOUGH:
+        found = _across_languages(said, passage.text, similarity)
+    else:
+        found = _in_other_words(said, passage, question, known)
+    if found is None or disagreement(said, _ground(found, passage, f"{question}\n{known}"), similarity):
         return None
-    return _window(said, passage, question, support)
+    return found
+
+
+def _in_other_words(said: str, passage: Passage, question: str, known: str) -> Evidence | None:
+    support = _support(features(said), features(f"{known}\n{passage.text}"), features(question))
+    return _window(said, passage, question, support) if support >= ENOUGH else None
+
+
+def _ground(found: Evidence, passage: Passage, known: str) -> Ground:
+    """The quote and what is around it: one sentence before and one after it, which it may speak of."""
+    text, spans = passage.text, sentences(passage.text)
+    inside = [place for place, (start, end) in enumerate(spans) if start < found.end and end > found.start]
+    start, end = spans[max(inside[0] - 1, 0)][0], spans[min(inside[-1] + 1, len(spans) - 1)][1]
+    return Ground(
+        quote=text[found.start : found.end],
+        near=f"{known}\n{text[start:end]}",
+        all=f"{known}\n{text}",
+    )
 
 
 def _support(said: frozenset[str], source: frozenset[str], asked: frozenset[str]) -> float:
@@ -66,21 +81,23 @@ def _support(said: frozenset[str], source: frozenset[str], asked: frozenset[str]
     return 0.6 * coverage(added, source) + 0.4 * coverage(said, source)
 
 
-def _verbatim(said: str, text: str) -> tuple[int, int] | None:
-    """The longest quotation in the statement, or all of it, that stands in the text, from the start of a word on."""
-    quoted = sorted((part.strip() for part in (said, *_QUOTED.findall(said))), key=len, reverse=True)
-    for quotation in quoted:
+def _verbatim(said: str, text: str, known: str) -> tuple[int, int] | None:
+    """Where all of the statement stands in the text; or its longest quotation, with but title and headings around it.
+
+    Quotations start with a word.
+    """
+    quoted = chain([said], *(each.findall(said) for each in _QUOTED))
+    for quotation in sorted((part.strip() for part in quoted), key=len, reverse=True):
         start = text.find(quotation)
         if len(quotation) >= 4 and start >= 0 and (start == 0 or not text[start - 1].isalnum()):
-            return start, start + len(quotation)
+            rest = said.replace(quotation, "")
+            if not negated(rest) and features(rest) <= features(known):
+                return start, start + len(quotation)
     return None
 
 
 def _window(said: str, passage: Passage, question: str, support: float) -> Evidence | None:
-    """The shortest run of sentences that covers the statement nearly as well as the best run, and all its numbers.
-
-    What the closest clause denies, the statement must deny, too.
-    """
+    """The shortest run of sentences that covers the statement nearly as well as the best run, and all its numbers."""
     text, wanted = passage.text, features(said)
     stated = numbers(said) - numbers(question) - numbers("\n".join((passage.title, *passage.heading)))
     spans = sentences(text)
@@ -99,13 +116,7 @@ def _window(said: str, passage: Passage, question: str, support: float) -> Evide
         return None
     good = [run for run, score in scored.items() if score >= 0.9 * best]
     start, end = min(good, key=lambda run: (run[1] - run[0], run[0]))
-    if negated(said) != negated(_closest_clause(wanted, text[start:end])):
-        return None
     return Evidence(start, end, support)
-
-
-def _closest_clause(wanted: frozenset[str], window: str) -> str:
-    return max(_CLAUSE.split(window), key=lambda clause: coverage(wanted, features(clause)))
 
 
 def _across_languages(said: str, text: str, similarity: Similarity) -> Evidence | None:

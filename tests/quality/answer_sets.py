@@ -32,7 +32,7 @@ class Case:
 
 def _nomiracl(language: str) -> Callable[[Path, int], list[Case]]:
     def load(data: Path, size: int) -> list[Case]:
-        rows = _lines(data / "refusal" / "nomiracl" / f"{language}.jsonl.gz")
+        rows = lines(data / "refusal" / "nomiracl" / f"{language}.jsonl.gz")
         cases = [Case(row["text"], language, tuple(row["passages"]), bool(row["answerable"])) for row in rows]
         return _halves(cases, size)
 
@@ -42,7 +42,7 @@ def _nomiracl(language: str) -> Callable[[Path, int], list[Case]]:
 def _clapnq(data: Path, size: int) -> list[Case]:
     cases = []
     for name in ("answerable", "unanswerable"):
-        for row in _lines(data / "refusal" / "clapnq" / f"{name}.jsonl"):
+        for row in lines(data / "refusal" / "clapnq" / f"{name}.jsonl"):
             texts = tuple(passage["text"] for passage in row["passages"])
             chosen = [s for output in row["output"] for s in output.get("selected_sentences", ())] if texts else []
             evidence = next((each for each in chosen if any(each in text for text in texts)), "")
@@ -52,7 +52,7 @@ def _clapnq(data: Path, size: int) -> list[Case]:
 
 def _mtrag(data: Path, size: int) -> list[Case]:
     cases = []
-    for row in _lines(data / "refusal" / "mtrag_un" / "reference.jsonl.gz"):
+    for row in lines(data / "refusal" / "mtrag_un" / "reference.jsonl.gz"):
         if row["answerability"] not in (["ANSWERABLE"], ["UNANSWERABLE"]):
             continue
         asked = [turn["text"] for turn in row["input"] if turn.get("speaker") == "user"]
@@ -92,13 +92,13 @@ def _expmrc(language: str) -> Callable[[Path, int], list[Case]]:
 def _stard(data: Path, size: int) -> list[Case]:
     """A layman's question, the articles that answer it, and articles that answer five other questions."""
     root = data / "retrieval" / "stard_lecoqa"
-    texts = {row["_id"]: f"{row['title']}\n{row['text']}" for row in _lines(root / "corpus.jsonl.gz")}
+    texts = {row["_id"]: f"{row['title']}\n{row['text']}" for row in lines(root / "corpus.jsonl.gz")}
     relevant: dict[str, list[str]] = {}
     for line in (root / "qrels.tsv").read_text(encoding="utf-8").splitlines()[1:]:
         question, article, score = line.split("\t")
         if int(score) > 0:
             relevant.setdefault(question, []).append(article)
-    asked = {row["_id"]: row["text"] for row in _lines(root / "queries.jsonl") if row["_id"] in relevant}
+    asked = {row["_id"]: row["text"] for row in lines(root / "queries.jsonl") if row["_id"] in relevant}
     chance = random.Random(SEED)
     cases = []
     for key in chance.sample(sorted(asked), size):
@@ -121,7 +121,7 @@ def _halves(cases: Sequence[Case], size: int) -> list[Case]:
     return chosen
 
 
-def _lines(file: Path) -> Iterator[dict[str, Any]]:
+def lines(file: Path) -> Iterator[dict[str, Any]]:
     raw = file.read_bytes()
     content = gzip.decompress(raw) if file.suffix == ".gz" else raw
     yield from (json.loads(line) for line in content.splitlines())
