@@ -113,6 +113,8 @@ def test_a_long_text_is_read_piece_by_piece(desk: Desk, monkeypatch: pytest.Monk
 def test_answers_are_cited_and_conversations_go_on(desk: Desk) -> None:
     first = ok(desk, "employee", "ask", question="年假可以结转吗？")
     assert not first["abstained"]
+    assert (first["model"], first["experimental"]) == ("extractive", False)
+    assert first["routed_because"]
     citation = first["citations"][0]
     assert citation["marker"] in first["answer"]
     assert citation["quote"] in ok(desk, "employee", "fetch", id=citation["id"])["text"]

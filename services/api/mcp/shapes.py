@@ -118,7 +118,9 @@ class Answered(BaseModel):
     abstained: bool
     reason: str | None = Field(description="Why there is no answer, or `model_interrupted`.")
     conversation_id: str
-    model: str
+    model: str = Field(description="What wrote the answer.")
+    experimental: bool = Field(description="True if that is a weak model, whose words may be wrong although checked.")
+    routed_because: str
     epoch: int
     incomplete: list[str] = Field(description="Spaces that have purged some of what stood at `as_of`.")
     trace_id: str

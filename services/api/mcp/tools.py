@@ -134,6 +134,8 @@ def ask(visit: Visit, asked: AskArguments) -> Answered:
         reason=answer.reason,
         conversation_id=answer.conversation_id,
         model=answer.model,
+        experimental=answer.experimental,
+        routed_because=answer.routed_because,
         epoch=answer.epoch,
         incomplete=answer.incomplete,
         trace_id=answer.trace_id,
