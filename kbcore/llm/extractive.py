@@ -45,6 +45,13 @@ class Ranked:
     score: float
     named: bool
 
+    def judged_by_evidence(self, language: str) -> bool:
+        """Whether a threshold decides if this, the best quote, is an answer to a question in `language`.
+
+        None does where it holds an identifier of the question, nor in the other language.
+        """
+        return not self.named and detect_language(self.quote.text) == language
+
 
 class ExtractiveModel:
     """`AnswerModel` that quotes one to `max_quotes` sentences of the sources, each with its marker.
@@ -110,9 +117,7 @@ class ExtractiveModel:
         return chosen
 
     def _too_weak(self, best: Ranked, language: str) -> bool:
-        if best.named or detect_language(best.quote.text) != language:
-            return False
-        return best.evidence < self._min_evidence.get(language, 0.0)
+        return best.judged_by_evidence(language) and best.evidence < self._min_evidence.get(language, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
