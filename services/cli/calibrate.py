@@ -16,6 +16,10 @@ from services.cli.measuring import finished, measured
 
 _LANGUAGES = {"zh": "Chinese", "en": "English"}
 _MISTAKES = 20
+_LEGEND = (
+    "questions with an answer/without one, and how many of them are kept/refused; what is proposed is judged by "
+    "questions that it was not made from"
+)
 
 
 def command(
@@ -70,9 +74,10 @@ def _write(file: Path, calibration: dict[str, Any], console: Console) -> None:
 
 
 def _show(calibration: dict[str, Any], console: Console) -> None:
-    console.print(_languages(calibration["languages"]))
-    console.print()
     console.print(_thresholds(calibration["gates"]))
+    console.print()
+    console.print(_languages(calibration["languages"]))
+    console.print(_LEGEND, style="dim")
     for count, why in (
         (calibration["left_out"], "not weighed: their askers may read what whoever ordered this may not"),
         (calibration["withheld"], "not counted here: they rest on what you may not read"),
@@ -90,31 +95,25 @@ def _show(calibration: dict[str, Any], console: Console) -> None:
 
 
 def _languages(rows: list[dict[str, Any]]) -> Table:
-    table = _table("questions", "with answer", "without", "kept now", "refused now", "kept", "refused")
+    """What passes all thresholds."""
+    table = _table("all together", "questions", "now: kept/refused", "proposed: kept/refused")
     for row in rows:
-        now, then = row["with_in_force"], row["with_proposed"]
-        shares = (now["kept"], now["refused"], then["kept"], then["refused"])
-        table.add_row(_LANGUAGES[row["language"]], str(row["answerable"]), _without(row), *map(_percent, shares))
+        shares = (_shares(row["with_in_force"]), _shares(row["with_proposed"]))
+        table.add_row(_LANGUAGES[row["language"]], _counts(row), *shares)
     return table
 
 
 def _thresholds(rows: list[dict[str, Any]]) -> Table:
-    titles = ("with answer", "without", "AUC", "now", "kept now", "refused now", "proposed", "kept", "refused")
-    table = _table("threshold", *titles)
+    table = _table("[answer]", "questions", "AUC", "now", "kept/refused", "proposed", "kept/refused")
     for row in rows:
-        now, then = row["with_in_force"], row["with_proposed"]
-        proposed = ("too few", "", "")
-        if then is not None:
-            proposed = (f"{row['proposed']:.4f}", _percent(then["kept"]), _percent(then["refused"]))
+        proposed = ("too few", "") if row["proposed"] is None else (row["proposed"], _shares(row["with_proposed"]))
         table.add_row(
             row["setting"],
-            str(row["answerable"]),
-            _without(row),
+            _counts(row),
             "–" if row["auc"] is None else f"{row['auc']:.3f}",
-            f"{row['in_force']:.4f}",
-            _percent(now["kept"]),
-            _percent(now["refused"]),
-            *proposed,
+            str(row["in_force"]),
+            _shares(row["with_in_force"]),
+            *map(str, proposed),
         )
     return table
 
@@ -133,15 +132,15 @@ def _mistakes(rows: list[dict[str, Any]]) -> Table:
 
 def _table(first: str, *others: str) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column(first)
+    table.add_column(Text(first), no_wrap=True)
     for title in others:
         table.add_column(title, justify="right")
     return table
 
 
-def _without(row: dict[str, Any]) -> str:
-    return f"{row['unanswerable']} (made)" if row["made"] else str(row["unanswerable"])
+def _counts(row: dict[str, Any]) -> str:
+    return f"{row['answerable']}/{row['unanswerable']}" + (" made" if row["made"] else "")
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.0f} %"
+def _shares(row: dict[str, Any]) -> str:
+    return "/".join("–" if row[name] is None else f"{100 * row[name]:.0f}%" for name in ("kept", "refused"))

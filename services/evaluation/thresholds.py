@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FOLDS = 5
+FOLDS = 50
+"""Many, for a threshold of few questions hangs on single ones: up to 50, each is judged by all the others."""
+
 MIN_ANSWERABLE = 20
 MIN_UNANSWERABLE = 10
 """With fewer of either kind a threshold would rest on single questions, and none is proposed."""
@@ -33,11 +35,11 @@ def enough(scored: Sequence[Scored]) -> bool:
 def auc(scored: Sequence[Scored]) -> float | None:
     """The chance that a question with an answer scores higher than one without; None if there are none of a kind."""
     yes = np.array([each.score for each in scored if each.answerable])
-    no = np.array([each.score for each in scored if not each.answerable])
+    no = np.sort([each.score for each in scored if not each.answerable])
     if not yes.size or not no.size:
         return None
-    above = yes[:, None] - no[None]
-    return float((above > 0).mean() + 0.5 * (above == 0).mean())
+    below, not_above = (np.searchsorted(no, yes, side) for side in ("left", "right"))
+    return float((below + not_above).mean() / (2 * no.size))
 
 
 def threshold(scored: Sequence[Scored], keep: float) -> float:
@@ -52,9 +54,10 @@ def threshold(scored: Sequence[Scored], keep: float) -> float:
 
 
 def without_itself(scored: Sequence[Scored], keep: float) -> dict[str, float]:
-    """By question the threshold that the others give, in `FOLDS` folds: what an honest judgement of it rests on."""
+    """By question the threshold that those outside of its fold give: what an honest judgement of it rests on."""
     answerable = {each.key for each in scored if each.answerable}
     keys = [*sorted(answerable), *sorted({each.key for each in scored} - answerable)]
-    fold = {key: place % FOLDS for place, key in enumerate(keys)}
-    fitted = [threshold([each for each in scored if fold[each.key] != number], keep) for number in range(FOLDS)]
+    folds = min(FOLDS, len(keys))
+    fold = {key: place % folds for place, key in enumerate(keys)}
+    fitted = [threshold([each for each in scored if fold[each.key] != number], keep) for number in range(folds)]
     return {key: fitted[number] for key, number in fold.items()}
