@@ -8,7 +8,8 @@ from typing import Any, Self
 from kbcore.bootstrap import Platform
 from kbcore.domain.document import Classification
 from kbcore.language.frame import question_language
-from kbcore.llm.extractive import Ranked as Quoted
+from kbcore.llm.extractive import Choice
+from kbcore.llm.interface import AnswerRequest
 from kbcore.metadata.access import read_scope, resolve_caller
 from kbcore.permissions.scope import ReadScope
 from kbcore.settings import AnswerSettings
@@ -161,8 +162,10 @@ def _gates(platform: Platform, question: str, found: Found, ranked: Sequence[Ran
     given = ranked[: settings.passages]
     if not given:
         return Judged.always(False), Judged.always(False)
-    quotes = platform.quoting_model.rank(found.understood.searched or question, assemble(given))
-    return _of_passages(evidence(question, given, settings), settings), _of_quotes(quotes, question_language(question))
+    language = question_language(question)
+    request = AnswerRequest(question, language, assemble(given), searched=found.understood.searched)
+    quote = _of_quotes(platform.quoting_model.choose(request), QUOTE_SETTINGS[language])
+    return _of_passages(evidence(question, given, settings), settings), quote
 
 
 def _of_passages(seen: Evidence, settings: AnswerSettings) -> Judged:
@@ -176,7 +179,7 @@ def _of_passages(seen: Evidence, settings: AnswerSettings) -> Judged:
     return Judged.always(True)
 
 
-def _of_quotes(quotes: Sequence[Quoted], language: str) -> Judged:
-    if not quotes or not quotes[0].judged_by_evidence(language):
-        return Judged.always(bool(quotes))
-    return Judged(QUOTE_SETTINGS[language], quotes[0].evidence, False)
+def _of_quotes(choice: Choice, setting: str) -> Judged:
+    if not choice.quotes or choice.evidence is None:
+        return Judged.always(bool(choice.quotes))
+    return Judged(setting, choice.evidence, False)
