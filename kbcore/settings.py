@@ -337,7 +337,7 @@ class EvaluationSettings(_Section):
 
 
 class AnswerSettings(_Section):
-    """Answering. Thresholds belong to the embedding model: `tests/quality/answer_calibration.py`."""
+    """Answering. Thresholds belong to the embedding model and the documents: `zhiku calibrate` proposes them."""
 
     passages: int = Field(ge=1)
     coverage_weight: float = Field(ge=0)

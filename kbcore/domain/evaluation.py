@@ -11,12 +11,17 @@ MAX_DROP = 0.02
 
 @dataclass(frozen=True, slots=True)
 class GoldenQuestion:
-    """A question, who asks it (with that person's rights), and the ids of the documents that answer it."""
+    """A question, who asks it (with that person's rights), and the ids of the documents that answer it.
+
+    Not `answerable`: whoever made the set says that nothing which its asker may read answers it. A question whose
+    documents were all erased since has none either, and is not that.
+    """
 
     id: str
     question: str
     user_id: str
     documents: tuple[str, ...]
+    answerable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

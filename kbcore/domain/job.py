@@ -17,6 +17,7 @@ class JobKind(StrEnum):
     PROMOTE = "promote"  # make another generation the live one
     DROP = "drop"  # remove a generation's rows
     EVALUATE = "evaluate"  # measure retrieval on a golden set; done by an API process, which has the question path
+    CALIBRATE = "calibrate"  # the same, and weigh the evidence of each question; done there, too
     PURGE = "purge"  # remove what retention no longer keeps
     ERASE = "erase"  # remove a document everywhere, and prove it
 

@@ -46,6 +46,17 @@ class Ranked:
     named: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What may be quoted, best first, if `evidence` is enough.
+
+    None where no threshold decides: the best quote holds an identifier of the question, or is in the other language.
+    """
+
+    quotes: Sequence[Quote]
+    evidence: float | None
+
+
 class ExtractiveModel:
     """`AnswerModel` that quotes one to `max_quotes` sentences of the sources, each with its marker.
 
@@ -75,7 +86,8 @@ class ExtractiveModel:
 
     def answer(self, request: AnswerRequest) -> Generator[AnswerPart, None, None]:
         """One part for each quote, the best first; `NO_ANSWER` if there is nothing to quote."""
-        chosen = self._choose(request)
+        choice = self.choose(request)
+        chosen = () if self._too_weak(choice, request.language) else choice.quotes
         for position, quote in enumerate(chosen):
             yield AnswerPart(text=_line(quote, request.language, first=position == 0))
         yield AnswerPart(text="" if chosen else NO_ANSWER, finish_reason="stop")
@@ -97,22 +109,23 @@ class ExtractiveModel:
             compared.append(Ranked(each.quote, evidence, score, each.named))
         return sorted(compared, key=lambda each: -each.score)
 
-    def _choose(self, request: AnswerRequest) -> list[Quote]:
+    def choose(self, request: AnswerRequest) -> Choice:
+        """The quotes that are nearly as good as the best one, whether or not its evidence is enough."""
         found = ranked(self, request)
-        if not found or self._too_weak(found[0], request.language):
-            return []
+        if not found:
+            return Choice((), None)
         chosen: list[Quote] = []
         for each in found:
             if each.score < found[0].score - _WORSE or len(chosen) == self._max_quotes:
                 break
             if not any(each.quote.overlaps(other) for other in chosen):
                 chosen.append(each.quote)
-        return chosen
+        best = found[0]
+        decided = best.named or detect_language(best.quote.text) != request.language
+        return Choice(chosen, None if decided else best.evidence)
 
-    def _too_weak(self, best: Ranked, language: str) -> bool:
-        if best.named or detect_language(best.quote.text) != language:
-            return False
-        return best.evidence < self._min_evidence.get(language, 0.0)
+    def _too_weak(self, choice: Choice, language: str) -> bool:
+        return choice.evidence is not None and choice.evidence < self._min_evidence.get(language, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Evaluations in SQL. A job of kind `evaluate` does one; `passed` is what a promotion reads."""
+"""Evaluations in SQL. A job of kind `evaluate` or `calibrate` does one; `passed` is what a promotion reads."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,14 +38,17 @@ def start(
     baseline_id: int | None,
     gate: Mapping[str, Any] | None,
     created_by: str,
+    calibrate: bool = False,
 ) -> tuple[str, str]:
     """Queue the measurement of a generation, compared with `baseline_id` if that is given; (evaluation, job).
 
-    `gate` holds `min_ndcg` and `max_drop` (see `Gate.of`); None = only a measurement. An API process finds the job in
-    SQL by itself: it is never sent to the queue.
+    `gate` holds `min_ndcg` and `max_drop` (see `Gate.of`); None = only a measurement. With `calibrate` the evidence for
+    answers is weighed, too: the job's kind says so. An API process finds the job in SQL by itself: it is never sent to
+    the queue.
     """
     evaluation_id = new_id()
-    job_id = jobs.insert(connection, JobKind.EVALUATE, created_by=created_by, subject=evaluation_id)
+    kind = JobKind.CALIBRATE if calibrate else JobKind.EVALUATE
+    job_id = jobs.insert(connection, kind, created_by=created_by, subject=evaluation_id)
     thresholds = None if gate is None else Gate.of(gate)
     connection.execute(
         evaluations.insert().values(

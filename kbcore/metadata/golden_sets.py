@@ -72,7 +72,13 @@ class Praised:
 def insert_set(connection: Connection, *, name: str, questions: Sequence[GoldenQuestion], created_by: str) -> GoldenSet:
     """Keep a golden set. Raises `Conflict` (`name_taken`)."""
     stored = [
-        {"id": item.id, "question": item.question, "user_id": item.user_id, "documents": list(item.documents)}
+        {
+            "id": item.id,
+            "question": item.question,
+            "user_id": item.user_id,
+            "documents": list(item.documents),
+            "answerable": item.answerable,
+        }
         for item in questions
     ]
     row = connection.execute(

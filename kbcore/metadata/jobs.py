@@ -15,7 +15,7 @@ from kbcore.metadata.tables import documents, jobs
 
 _COLUMNS = [jobs.c[field.name] for field in fields(Job)]
 _FINAL = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
-_FOUND_IN_SQL = (JobKind.EVALUATE,)
+_FOUND_IN_SQL = (JobKind.EVALUATE, JobKind.CALIBRATE)
 """Kinds that `claim_next` finds: they need the question path, so an API process does them, and no message is sent."""
 
 

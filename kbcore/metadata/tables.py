@@ -566,7 +566,8 @@ golden_sets = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False, unique=True),
-    sa.Column("questions", JSONB, nullable=False),  # [{"id", "question", "user_id", "documents": [id, …]}, …]
+    # [{"id", "question", "user_id", "documents": [id, …], "answerable"}, …]
+    sa.Column("questions", JSONB, nullable=False),
     sa.Column("created_by", sa.Text, nullable=False),
     _created(),
     _updated(),

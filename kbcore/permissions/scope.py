@@ -19,3 +19,7 @@ class ReadScope:
     def empty(self) -> bool:
         """True if there is nothing that this caller may read."""
         return not self.policy_ids
+
+    def covers(self, other: "ReadScope") -> bool:
+        """True if whoever has this scope may read all that whoever has the other one may."""
+        return other.policy_ids <= self.policy_ids and other.clearance <= self.clearance

@@ -1,8 +1,6 @@
 """`zhiku eval`: how well the index finds what golden questions ask for."""
 
 import json
-import time
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,11 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from kbcore.errors import ConfigurationError
-from services.cli.client import ApiError, Client
 from services.cli.connect import AsOption, JsonOption, connect
-from services.cli.golden_file import SUFFIXES, read_golden_file
+from services.cli.measuring import finished, measured
 
-POLL_S = 0.3
 _FIGURES = {"ndcg_10": "nDCG@10", "recall_5": "recall@5", "recall_10": "recall@10", "mrr": "MRR"}
 
 
@@ -43,11 +39,10 @@ def command(
     console = Console(highlight=False, stderr=as_json)
     with connect(person) as client:
         if golden_set is None:
-            found = _finished(client, str(show))
+            found = finished(client, str(show))
         else:
-            name = _upload(client, Path(golden_set), space) if golden_set.endswith(SUFFIXES) else golden_set
-            order = {"set": name, "generation": generation, "compare_with": compare_with}
-            found = _measured(client, {**order, "gate": _gate(min_ndcg, max_drop)}, console)
+            order = {"generation": generation, "compare_with": compare_with, "gate": _gate(min_ndcg, max_drop)}
+            found = measured(client, golden_set, space, order, console)
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
@@ -59,44 +54,6 @@ def command(
 def _gate(min_ndcg: float | None, max_drop: float | None) -> dict[str, float] | None:
     given = {"min_ndcg": min_ndcg, "max_drop": max_drop}
     return {name: value for name, value in given.items() if value is not None} or None
-
-
-def _upload(client: Client, file: Path, space: str | None) -> str:
-    """Make a set of the file, named after it; a set of this name with the same questions is used again."""
-    if not file.is_file():
-        raise ConfigurationError(f"there is no file {file}")
-    questions = read_golden_file(file, space)
-    try:
-        client.call("POST", "/v1/golden-sets", body={"name": file.stem, "questions": questions}, timeout_s=120)
-    except ApiError as refusal:
-        if refusal.code != "name_taken":
-            raise
-        kept = client.call("GET", f"/v1/golden-sets/{file.stem}")["questions"]
-        if [item["question"] for item in kept] != [item["question"].strip() for item in questions]:
-            raise ConfigurationError(
-                f"there is a golden set {file.stem!r} with other questions: rename the file, or delete that set"
-            ) from None
-    return file.stem
-
-
-def _measured(client: Client, order: dict[str, Any], console: Console) -> dict[str, Any]:
-    """Order the evaluation and wait for it. Raises `ApiError` with the job's reason if it fails."""
-    ordered = client.call("POST", "/v1/evaluations", body=order)
-    with console.status("measuring") as status:
-        while not (job := client.job(ordered["job_id"])).ended:
-            status.update(f"measuring: {job.stage} {job.done}/{job.total}")
-            time.sleep(POLL_S)
-    if job.state != "succeeded":
-        reason = job.error
-        raise ApiError(200, reason.code if reason else job.state, reason.detail if reason else f"it was {job.state}")
-    return _finished(client, ordered["id"])
-
-
-def _finished(client: Client, evaluation_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = client.call("GET", f"/v1/evaluations/{evaluation_id}")
-    if found["report"] is None:
-        raise ConfigurationError(f"this evaluation has not finished; its job: zhiku jobs {found['job_id']}")
-    return found
 
 
 def _show(found: dict[str, Any], console: Console) -> None:
@@ -114,6 +71,8 @@ def _show(found: dict[str, Any], console: Console) -> None:
     console.print(table)
     if report["drop"] is not None:
         console.print(f"nDCG@10 {0.0 - report['drop']:+.3f}, p = {report['p_value']:.3f}")
+    if report["unanswerable"]:
+        console.print(f"{report['unanswerable']} questions have no answer: for `zhiku calibrate`, in no mean here")
     if report["left_out"]:
         console.print(f"{len(report['left_out'])} questions could not be judged", style="yellow")
     if report["withheld"]:

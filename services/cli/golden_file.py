@@ -13,8 +13,8 @@ SUFFIXES = (".jsonl", ".json")
 def read_golden_file(file: Path, space: str | None) -> list[dict[str, Any]]:
     """The questions as the API takes them. `space` is where external ids are looked for if a line names no space.
 
-    A document that looks like an id is one, anything else is an external id. Raises `ConfigurationError` with the
-    number of the entry that does not fit.
+    A document that looks like an id is one, anything else is an external id; `[]` says that none answers it. Raises
+    `ConfigurationError` with the number of the entry that does not fit.
     """
     try:
         text = file.read_text(encoding="utf-8")
@@ -34,8 +34,8 @@ def _question(entry: object, number: int, file: Path, space: str | None) -> dict
     if not isinstance(entry, dict) or not isinstance(entry.get("question"), str):
         raise ConfigurationError(f'{where}: needs {{"question": "…", "documents": ["…"]}}')
     documents = entry.get("documents")
-    if not isinstance(documents, list) or not documents:
-        raise ConfigurationError(f"{where}: name the documents that answer it")
+    if not isinstance(documents, list):
+        raise ConfigurationError(f"{where}: name the documents that answer it; [] if none does")
     found = [_document(document, entry.get("space") or space, where) for document in documents]
     return {"question": entry["question"], "documents": found, **({"user": entry["user"]} if entry.get("user") else {})}
 

@@ -18,7 +18,7 @@ COMMANDS = {
     **{
         name: f"services.cli.{name}"
         for name in (
-            *("up", "down", "status", "doctor", "ingest", "search", "ask", "jobs", "reindex", "eval"),
+            *("up", "down", "status", "doctor", "ingest", "search", "ask", "jobs", "reindex", "eval", "calibrate"),
             *("history", "diff", "rollback", "audit", "models"),
         )
     },

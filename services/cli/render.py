@@ -55,7 +55,7 @@ def hit_view(number: int, hit: Hit) -> RenderableType:
 def job_line(job: Job) -> Text:
     """One job: id, what, state and stage, progress, error."""
     colours = {"succeeded": "green", "failed": "red", "running": "cyan"}
-    line = Text.assemble((job.id, "dim"), f"  {job.kind:<9}", (f"{job.state:<10}", colours.get(job.state, "yellow")))
+    line = Text.assemble((job.id, "dim"), f"  {job.kind:<10}", (f"{job.state:<10}", colours.get(job.state, "yellow")))
     if not job.ended:
         line.append(f"{job.stage} {job.done}/{job.total}" + ("" if job.eta is None else f", {job.eta:.0f} s left"))
     if job.error is not None:

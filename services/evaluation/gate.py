@@ -11,9 +11,10 @@ _ROUNDING = 1e-9
 
 def require_judgeable(golden: GoldenSet) -> None:
     """Raises `Unprocessable` (`golden_set_too_small`) for a set that no gate can rest on."""
-    if len(golden.questions) < MIN_QUESTIONS:
+    answerable = sum(question.answerable for question in golden.questions)
+    if answerable < MIN_QUESTIONS:
         raise Unprocessable(
-            f"The golden set {golden.name!r} has {len(golden.questions)} questions; a gate needs {MIN_QUESTIONS}.",
+            f"The golden set {golden.name!r} has {answerable} questions with an answer; a gate needs {MIN_QUESTIONS}.",
             code="golden_set_too_small",
         )
 

@@ -18,7 +18,10 @@ FEEDBACK_LIMIT = 1000
 
 @dataclass(frozen=True, slots=True)
 class WantedQuestion:
-    """A question to be kept; `user` (id or name) asks it, None = whoever the set names."""
+    """A question to be kept; `user` (id or name) asks it, None = whoever the set names.
+
+    Without documents it is one that nothing answers which its asker may read.
+    """
 
     question: str
     documents: Sequence[WantedDocument]
@@ -78,7 +81,8 @@ def _given(connection: Connection, caller: Caller, wanted: WantedSet, max_query_
                 code="unknown_document",
             )
         relevant = tuple(dict.fromkeys(document for document in found if document is not None))
-        questions.append(GoldenQuestion(new_id(), wanted.questions[place].question.strip(), asked[place][0], relevant))
+        text = wanted.questions[place].question.strip()
+        questions.append(GoldenQuestion(new_id(), text, asked[place][0], relevant, answerable=bool(relevant)))
     return questions
 
 

@@ -1,18 +1,17 @@
 """The measurement: every question on each side as its asker, then the permission trials, then the figures."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 from kbcore.bootstrap import Platform
-from kbcore.domain.evaluation import Evaluation, GoldenQuestion, GoldenSet
-from kbcore.domain.principal import Caller
+from kbcore.domain.evaluation import Evaluation, GoldenSet
 from kbcore.errors import ItemFailed, Unavailable
-from kbcore.metadata import generations, golden_sets
-from kbcore.metadata.access import resolve_caller
-from kbcore.metadata.golden_sets import WantedDocument
+from kbcore.metadata import generations
+from services.evaluation.evidence import weigh
 from services.evaluation.gate import reasons_to_refuse
+from services.evaluation.judgeable import Judgeable, LeftOut, judgeable
 from services.evaluation.metrics import Figures, figures_of, mean, percentile, sign_flip_p
-from services.evaluation.report import LeftOut, QuestionReport, Report, SideReport
+from services.evaluation.report import QuestionReport, Report, SideReport
 from services.evaluation.side import Shown, Side
 from services.evaluation.trials import draw_pairs, leaks_of
 
@@ -20,17 +19,10 @@ Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total); raises when the job was cancelled, has ended elsewhere, or shall wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Judgeable:
-    """A question that can be judged now: who asks it, and those of its documents that may still be read."""
-
-    question: GoldenQuestion
-    asker: Caller
-    relevant: frozenset[str]
-
-
-def measure(platform: Platform, evaluation: Evaluation, golden: GoldenSet, progress: Progress) -> Report:
-    """Carry an evaluation out.
+def measure(
+    platform: Platform, evaluation: Evaluation, golden: GoldenSet, progress: Progress, *, calibrate: bool = False
+) -> Report:
+    """Carry an evaluation out; with `calibrate` the evidence of each question is weighed, too.
 
     Raises `ItemFailed` (`index_gone`, `embedding_mismatch`), `Unavailable`, and what `progress` raises.
     """
@@ -38,9 +30,10 @@ def measure(platform: Platform, evaluation: Evaluation, golden: GoldenSet, progr
     if evaluation.baseline_id is not None:
         wanted.append(evaluation.baseline_id)
     sides = [_opened(platform, generation_id) for generation_id in wanted]
-    judgeable, left_out = _judgeable(platform, golden)
-    for done, item in enumerate(judgeable):
-        progress("questions", done, len(judgeable))
+    every, left_out = judgeable(platform, golden)
+    answerable = [item for item in every if item.question.answerable]
+    for done, item in enumerate(answerable):
+        progress("questions", done, len(answerable))
         # Each side is first half of the time: what the first one warms up serves the second.
         for side in sides if done % 2 == 0 else reversed(sides):
             asked = side.ask(platform, item.asker, item.question.id, item.question.question)
@@ -53,8 +46,14 @@ def measure(platform: Platform, evaluation: Evaluation, golden: GoldenSet, progr
         for side in sides:
             side.ask(platform, person, question.id, question.question)
     leaks = [leaks_of(platform, side, golden.questions) for side in sides]
+    weighing = None
+    if calibrate:
+        weighing = weigh(
+            platform, sides[0], evaluation.created_by, every, lambda done, total: progress("evidence", done, total)
+        )
     progress("figures", 0, 1)
-    return _report(evaluation, sides, judgeable, left_out, len(pairs), leaks)
+    report = _report(evaluation, sides, answerable, left_out, len(pairs), leaks)
+    return replace(report, unanswerable=len(every) - len(answerable), weighing=weighing)
 
 
 def _opened(platform: Platform, generation_id: int) -> Side:
@@ -70,40 +69,22 @@ def _opened(platform: Platform, generation_id: int) -> Side:
     return Side(generation)
 
 
-def _judgeable(platform: Platform, golden: GoldenSet) -> tuple[list[_Judgeable], list[LeftOut]]:
-    found, left_out = [], []
-    wanted = [(item.user_id, [WantedDocument(id=document) for document in item.documents]) for item in golden.questions]
-    with platform.database.snapshot() as connection:
-        callers = {user_id: resolve_caller(connection, user_id) for user_id in {user_id for user_id, _ in wanted}}
-        readable = golden_sets.resolve_each(connection, wanted)
-    for question, documents in zip(golden.questions, readable, strict=True):
-        asker = callers[question.user_id]
-        relevant = frozenset(document for document in documents if document is not None)
-        if asker is None:
-            left_out.append(LeftOut(question.id, "asker_gone"))
-        elif not relevant:
-            left_out.append(LeftOut(question.id, "no_readable_document"))
-        else:
-            found.append(_Judgeable(question, asker, relevant))
-    return found, left_out
-
-
 def _report(
     evaluation: Evaluation,
     sides: list[Side],
-    judgeable: list[_Judgeable],
+    asked: list[Judgeable],
     left_out: list[LeftOut],
     trials: int,
     leaks: list[list[Shown]],
 ) -> Report:
-    relevant = {item.question.id: item.relevant for item in judgeable}
+    relevant = {item.question.id: item.relevant for item in asked}
     figures = [figures_of(relevant, {key: asked.documents for key, asked in side.measured.items()}) for side in sides]
     shown = [_side_report(side, found, len(leaked)) for side, found, leaked in zip(sides, figures, leaks, strict=True)]
     judged, baseline = shown[0], shown[1] if len(shown) > 1 else None
     before = figures[1] if baseline is not None else {}
     drop = None if baseline is None else baseline.figures.ndcg_10 - judged.figures.ndcg_10
     return Report(
-        questions=len(judgeable),
+        questions=len(asked),
         left_out=left_out,
         generation=judged,
         baseline=baseline,
@@ -115,7 +96,7 @@ def _report(
         if evaluation.gate is None
         else reasons_to_refuse(
             evaluation.gate,
-            questions=len(judgeable),
+            questions=len(asked),
             leaks=judged.leaks,
             ndcg=judged.figures.ndcg_10,
             drop=drop,

@@ -19,6 +19,7 @@ def order_evaluation(
     generation: int | None,
     compare_with: int | None,
     gate: Gate | None,
+    calibrate: bool = False,
 ) -> tuple[str, str]:
     """Queue it and return the ids of evaluation and job. `generation` None = the live one.
 
@@ -39,6 +40,7 @@ def order_evaluation(
         baseline_id=None if baseline is None else baseline.id,
         gate=None if gate is None else {"min_ndcg": gate.min_ndcg, "max_drop": gate.max_drop},
         created_by=caller.user_id,
+        calibrate=calibrate,
     )
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from services.evaluation.evidence import Weighing
+from services.evaluation.judgeable import LeftOut
 from services.evaluation.metrics import Figures
 from services.evaluation.side import Shown
 
@@ -32,17 +34,10 @@ class QuestionReport:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A question that could not be judged: its asker is gone (`asker_gone`) or reads none of its documents any more."""
-
-    id: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """The whole. `drop` is what mean nDCG@10 lost against the baseline; `p_value` how likely chance alone does that.
 
+    `questions` were judged; `unanswerable` others have no document that could be found, and count in no mean.
     `trials` counts the searches of the sample of (person, question); `refused_because` is None without a gate.
     """
 
@@ -56,3 +51,5 @@ class Report:
     leaks: list[Shown]
     refused_because: list[str] | None
     per_question: list[QuestionReport]
+    unanswerable: int = 0
+    weighing: Weighing | None = None

@@ -55,10 +55,12 @@ class EvaluationRunner(threading.Thread):
             self.join(timeout=5)
 
     def run_next(self) -> bool:
-        """Do the oldest waiting evaluation; False if there is none, or if it must wait for a dependency."""
+        """Do the oldest waiting evaluation, calibrations after the others; False if there is none, or it must wait."""
         settings = self._platform.settings.worker
         with self._platform.database.begin() as connection:
-            job = jobs.claim_next(connection, JobKind.EVALUATE, self.holder, settings.lease_s)
+            job = jobs.claim_next(connection, JobKind.EVALUATE, self.holder, settings.lease_s) or jobs.claim_next(
+                connection, JobKind.CALIBRATE, self.holder, settings.lease_s
+            )
         return job is not None and self.carry_out(job)
 
     def carry_out(self, job: Job) -> bool:
@@ -95,7 +97,8 @@ class EvaluationRunner(threading.Thread):
         def progress(stage: str, done: int, total: int) -> None:
             self._report_progress(job.id, stage, done, total)
 
-        report = measure(self._platform, evaluation, golden, progress)
+        calibrate = job.kind is JobKind.CALIBRATE
+        report = measure(self._platform, evaluation, golden, progress, calibrate=calibrate)
         passed = None if report.refused_because is None else not report.refused_because
         with self._platform.database.begin() as connection:
             if not jobs.hold(connection, job.id, self.holder):

@@ -6,6 +6,7 @@ from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller
 from kbcore.errors import ItemFailed
 from kbcore.metadata.generations import Generation
+from services.query.found import Found
 from services.query.pipeline import search
 from services.query.request import SearchRequest
 
@@ -37,6 +38,14 @@ class Side:
     measured: dict[str, Asked] = field(default_factory=dict)
 
     def ask(self, platform: Platform, caller: Caller, question_id: str, question: str) -> Asked:
+        """Search, and keep what this caller was shown. Raises what `search` raises."""
+        found = self.search(platform, caller, question)
+        documents = list(dict.fromkeys(item.passage.document_id for item in found.ranked))
+        self.refused += found.refused
+        self.shown.update(Shown(caller.user_id, question_id, document) for document in documents)
+        return Asked(documents, found.took.total)
+
+    def search(self, platform: Platform, caller: Caller, question: str) -> Found:
         """Search the generation with this caller's rights: the same filter, check and reranker as for everybody.
 
         Raises `ItemFailed` (`index_gone`) if it was dropped meanwhile: finding nothing would count as a bad ranking.
@@ -46,7 +55,4 @@ class Side:
         index = found.standpoint.index
         if index is None or index.id != self.generation.id:
             raise ItemFailed("index_gone", f"index {self.generation.id} was dropped while it was measured")
-        documents = list(dict.fromkeys(item.passage.document_id for item in found.ranked))
-        self.refused += found.refused
-        self.shown.update(Shown(caller.user_id, question_id, document) for document in documents)
-        return Asked(documents, found.took.total)
+        return found

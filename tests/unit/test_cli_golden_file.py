@@ -21,6 +21,7 @@ def test_lines_and_lists_are_the_same(tmp_path: Path) -> None:
     entries = [
         {"question": "年假\u2028可以结转吗？", "documents": ["leave.md", ID]},
         {"question": "Who?", "documents": ["b"], "space": "hr", "user": "lina"},
+        {"question": "Why?", "documents": []},
     ]
     lines = write(tmp_path, "a.jsonl", "\n\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries) + "\n")
     whole = write(tmp_path, "a.json", json.dumps({"questions": entries}))
@@ -30,6 +31,7 @@ def test_lines_and_lists_are_the_same(tmp_path: Path) -> None:
             "documents": [{"space": "public", "external_id": "leave.md"}, {"document_id": ID}],
         },
         {"question": "Who?", "documents": [{"space": "hr", "external_id": "b"}], "user": "lina"},
+        {"question": "Why?", "documents": []},
     ]
     assert read_golden_file(lines, "public") == read_golden_file(whole, "public") == expected
 
@@ -38,7 +40,7 @@ def test_lines_and_lists_are_the_same(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("{", "is not JSONL"),
-        ('{"question": "?", "documents": []}', "entry 1: name the documents"),
+        ('{"question": "?"}', "entry 1: name the documents"),
         ('{"question": "?", "documents": ["a"]}', "entry 1: 'a' is an external id"),
         ('{"question": "?", "documents": ["a"], "space": "s"}\n[]', "entry 2: needs"),
     ],

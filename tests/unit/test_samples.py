@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import docx
@@ -11,7 +12,10 @@ import pypdfium2
 import pytest
 
 from kbcore.domain.document import Classification
+from kbcore.language.script import detect_language
+from services.cli.golden_file import read_golden_file
 from services.demo.manifest import SAMPLES, SampleDocument, SampleQuestion, manifest
+from services.evaluation.thresholds import MIN_ANSWERABLE, MIN_UNANSWERABLE
 from tests.samples import make
 
 COMPANY = manifest()
@@ -49,7 +53,18 @@ def readers_of(document: SampleDocument) -> set[str]:
 def test_every_file_belongs_to_a_document_and_exists() -> None:
     named = {file for document in COMPANY.documents for file in document.files}
     present = {path.relative_to(SAMPLES).as_posix() for path in SAMPLES.rglob("*") if path.is_file()}
-    assert named == present - {"samples.toml"}
+    assert named == present - {"samples.toml", "sample-questions.jsonl"}
+
+
+def test_the_sample_questions_name_documents_that_are_there_and_are_enough_to_calibrate() -> None:
+    places = {(document.space, document.external_id) for document in COMPANY.documents if not document.broken}
+    counts: Counter[tuple[str, bool]] = Counter()
+    for entry in read_golden_file(SAMPLES / "sample-questions.jsonl", None):
+        assert {(named["space"], named["external_id"]) for named in entry["documents"]} <= places
+        counts[detect_language(entry["question"]), bool(entry["documents"])] += 1
+    for language in ("zh", "en"):
+        assert counts[language, True] > MIN_ANSWERABLE
+        assert counts[language, False] > MIN_UNANSWERABLE
 
 
 def test_spaces_groups_and_external_ids_fit_together() -> None:

@@ -7,6 +7,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from kbcore.domain.evaluation import MAX_DROP, Evaluation, Gate, GoldenSet
+from services.api.schemas.calibrations import CalibrationShown
 from services.api.schemas.names import Text
 
 _STRICT = ConfigDict(extra="forbid")
@@ -36,6 +37,9 @@ class NewEvaluation(BaseModel):
     generation: int | None = Field(default=None, description="The index generation to judge; null = the live one.")
     compare_with: int | None = Field(default=None, description="The generation to compare with; null = none.")
     gate: GateBody | None = Field(default=None, description="Needs at least 5 questions; null = measure only.")
+    calibrate: bool = Field(
+        default=False, description="Weigh the evidence for answers, too, to calibrate the thresholds of `[answer]`."
+    )
 
 
 class EvaluationAccepted(BaseModel):
@@ -94,6 +98,7 @@ class ReportShown(BaseModel):
     """What was measured: ids and figures."""
 
     questions: int = Field(description="How many could be judged.")
+    unanswerable: int = Field(default=0, description="Others, that no document answers: in no mean.")
     left_out: list[LeftOutShown]
     generation: SideShown
     baseline: SideShown | None
@@ -111,6 +116,7 @@ class ReportShown(BaseModel):
     )
     per_question: list[QuestionFigures] = Field(description="Those whose documents you may read now.")
     withheld: int = Field(description="How many other questions were judged; the means count them.")
+    calibration: CalibrationShown | None = Field(default=None, description="Null if it was not ordered.")
 
 
 class EvaluationShown(BaseModel):
@@ -151,12 +157,20 @@ class EvaluationWithReport(EvaluationShown):
     report: ReportShown | None = Field(description="Null until it has finished.")
 
     @classmethod
-    def with_report(cls, evaluation: Evaluation, golden: GoldenSet, readable: Collection[str]) -> Self:
+    def with_report(
+        cls,
+        evaluation: Evaluation,
+        golden: GoldenSet,
+        readable: Collection[str],
+        calibration: CalibrationShown | None,
+    ) -> Self:
         """From the domain; the questions' texts are the golden set's.
 
         Single questions are shown to those who may read all of their documents: `readable` are the reader's.
         """
         report = None if evaluation.report is None else _report(evaluation.report, golden, readable)
+        if report is not None:
+            report.calibration = calibration
         return cls(**EvaluationShown.of(evaluation).model_dump(), report=report)
 
 

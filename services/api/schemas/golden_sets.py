@@ -31,12 +31,14 @@ class DocumentRef(BaseModel):
 
 
 class QuestionBody(BaseModel):
-    """A question and every document that answers it."""
+    """A question and every document that answers it, or none: nothing that its asker may read does."""
 
     model_config = _STRICT
 
     question: Text
-    documents: list[DocumentRef] = Field(min_length=1, max_length=100)
+    documents: list[DocumentRef] = Field(
+        max_length=100, description="Empty: no document answers it. For calibration; means of retrieval leave it out."
+    )
     user: Text | None = Field(default=None, description="Who asks it (id or name), with that person's rights.")
 
 
@@ -94,6 +96,7 @@ class QuestionShown(BaseModel):
     question: str
     user_id: str = Field(description="Who asks it.")
     documents: list[str] = Field(description="Ids of the documents that answer it.")
+    answerable: bool = Field(description="False if no document answers it.")
 
 
 class GoldenSetWithQuestions(GoldenSetShown):
@@ -107,7 +110,13 @@ class GoldenSetWithQuestions(GoldenSetShown):
         return cls(
             **GoldenSetShown.of(golden).model_dump(),
             questions=[
-                QuestionShown(id=item.id, question=item.question, user_id=item.user_id, documents=list(item.documents))
+                QuestionShown(
+                    id=item.id,
+                    question=item.question,
+                    user_id=item.user_id,
+                    documents=list(item.documents),
+                    answerable=item.answerable,
+                )
                 for item in golden.questions
             ],
         )
