@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kbcore.domain.document import Classification
+from kbcore.language.amounts import lacks_amount
 from kbcore.language.identifiers import identifiers
 from kbcore.language.overlap import coverage, features
 from kbcore.language.script import detect_language
@@ -49,7 +50,8 @@ class Ranked:
 class ExtractiveModel:
     """`AnswerModel` that quotes one to `max_quotes` sentences of the sources, each with its marker.
 
-    `min_evidence` is by language: a best quote in the question's own language with less of it is no answer.
+    `min_evidence` is by language: a best quote in the question's own language with less of it is no answer. Neither are
+    quotes without an amount of money, or a weight, where the question asks for one.
     """
 
     def __init__(
@@ -101,6 +103,12 @@ class ExtractiveModel:
         found = ranked(self, request)
         if not found or self._too_weak(found[0], request.language):
             return []
+        chosen = self._best(found)
+        question = request.searched or request.question
+        return [] if lacks_amount(question, (quote.text for quote in chosen)) else chosen
+
+    def _best(self, found: Sequence[Ranked]) -> list[Quote]:
+        """The best quotes that are nearly as good as the first, without those that repeat one."""
         chosen: list[Quote] = []
         for each in found:
             if each.score < found[0].score - _WORSE or len(chosen) == self._max_quotes:

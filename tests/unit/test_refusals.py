@@ -2,6 +2,7 @@
 
 import pytest
 
+from kbcore.language.amounts import lacks_amount
 from kbcore.language.proper_names import missing_names, names
 from kbcore.language.subject import subject, unheld
 from kbcore.settings import AnswerSettings, load_settings
@@ -80,6 +81,28 @@ def test_what_a_question_is_about(question: str, words: tuple[str, ...]) -> None
 )
 def test_the_share_of_its_words_that_no_text_has(question: str, text: str, share: float) -> None:
     assert unheld(question, [text]) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("question", "quote", "lacking"),
+    [
+        ("What does an SN-30 sensor cost?", "Product line: SN.", True),
+        ("What does an SN-30 sensor cost?", "A sensor is 680 yuan.", False),
+        ("What is the share price in the plan?", "Everybody may buy shares in May.", True),
+        ("What is the share price in the plan?", "At a discount of 15 %.", False),
+        ("How can the cost be reduced?", "By sorting waste.", False),
+        ("How heavy is the SN-30?", "It lasts 36 months.", True),
+        ("How heavy is the SN-30?", "It has 450 g.", False),
+        ("网关的售价是多少？", "适用固件：3.4 及以上。", True),
+        ("网关的售价是多少？", "每台网关 1,200 元。", False),
+        ("餐费要多少钱？", "食堂早餐免费。", False),
+        ("网关有多重？", "适用固件：3.4 及以上。", True),
+        ("网关有多重？", "净重 2.4 千克。", False),
+        ("年假有多少天？", "每年有年休假。", False),
+    ],
+)
+def test_an_amount_that_is_asked_for_must_be_quoted(question: str, quote: str, lacking: bool) -> None:
+    assert lacks_amount(question, [quote]) is lacking
 
 
 def test_a_missing_name_refuses_however_near_the_passage_is() -> None:
