@@ -341,6 +341,7 @@ class AnswerSettings(_Section):
 
     passages: int = Field(ge=1)
     coverage_weight: float = Field(ge=0)
+    missing_weight: float = Field(ge=0)
     min_score_zh: float
     min_score_en: float
     min_score_cross: float

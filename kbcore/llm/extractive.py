@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kbcore.domain.document import Classification
+from kbcore.language.amounts import lacks_amount
 from kbcore.language.identifiers import identifiers
 from kbcore.language.overlap import coverage, features
 from kbcore.language.script import detect_language
@@ -48,7 +49,7 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What may be quoted, best first, if `evidence` is enough.
+    """What may be quoted, best first, if `evidence` is enough; nothing where an amount is asked for and none is said.
 
     None where no threshold decides: the best quote holds an identifier of the question, or is in the other language.
     """
@@ -60,7 +61,8 @@ class Choice:
 class ExtractiveModel:
     """`AnswerModel` that quotes one to `max_quotes` sentences of the sources, each with its marker.
 
-    `min_evidence` is by language: a best quote in the question's own language with less of it is no answer.
+    `min_evidence` is by language: a best quote in the question's own language with less of it is no answer. Neither are
+    quotes without an amount of money, or a weight, where the question asks for one.
     """
 
     def __init__(
@@ -120,6 +122,8 @@ class ExtractiveModel:
                 break
             if not any(each.quote.overlaps(other) for other in chosen):
                 chosen.append(each.quote)
+        if lacks_amount(request.searched or request.question, (quote.text for quote in chosen)):
+            return Choice((), None)
         best = found[0]
         decided = best.named or detect_language(best.quote.text) != request.language
         return Choice(chosen, None if decided else best.evidence)

@@ -165,7 +165,8 @@ def _gates(platform: Platform, question: str, found: Found, ranked: Sequence[Ran
     language = question_language(question)
     request = AnswerRequest(question, language, assemble(given), searched=found.understood.searched)
     quote = _of_quotes(platform.quoting_model.choose(request), QUOTE_SETTINGS[language])
-    return _of_passages(evidence(question, given, settings), settings), quote
+    seen = evidence(question, given, settings, found.understood.searched)
+    return _of_passages(seen, settings), quote
 
 
 def _of_passages(seen: Evidence, settings: AnswerSettings) -> Judged:

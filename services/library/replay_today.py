@@ -83,7 +83,9 @@ def asked_today(platform: Platform, reader: Caller, trace: Trace) -> tuple[Today
         model=model,
         same_model=None if prompted is None else model == prompted.model,
         same_template=None if prompted is None else template == prompted.template_hash,
-        abstains=None if model is None else too_weak(question, found.ranked, platform.settings.answer),
+        abstains=None
+        if model is None
+        else too_weak(question, found.ranked, platform.settings.answer, found.understood.searched),
         unreadable=_told((place for place in then if place[0] not in theirs), mine),
         not_found=_told((place for place in then if place[0] in theirs and place not in now), mine),
         added=_told((place for place in now if place not in then), mine),

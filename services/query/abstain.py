@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from kbcore.language.frame import question_language
 from kbcore.language.identifiers import identifiers
+from kbcore.language.proper_names import missing_names
 from kbcore.language.script import detect_language
+from kbcore.language.subject import unheld
 from kbcore.settings import AnswerSettings
 from services.query.found import Ranked
 
@@ -38,9 +40,10 @@ _TEXT = {
 class Evidence:
     """How much speaks for an answer, known before any model is asked.
 
-    `score` is the best cosine plus the weighted share (0-1) of the question's terms that the best passage covers; where
-    the best passage is in the other language (`across`) its cosine alone, for it shares no terms. `named`: an
-    identifier of the question (`E1042`) stands in the best passage. `missing`: one of them stands in none.
+    `score` is the best cosine plus the weighted share (0-1) of the question's terms that the best passage covers, minus
+    the weighted share of its words that stand in no passage; where the best passage is in the other language (`across`)
+    its cosine alone, for it shares no words. `named`: an identifier of the question (`E1042`) stands in the best
+    passage. `missing`: an identifier or, not across languages, a name of the question stands in no passage.
     """
 
     language: str
@@ -50,7 +53,7 @@ class Evidence:
     missing: bool
 
     def enough(self, settings: AnswerSettings) -> bool:
-        """Whether it reaches the thresholds. What they keep and refuse: docs/decisions/0011-answers.md."""
+        """Whether it reaches the thresholds. What they keep and refuse: docs/decisions/0033-refusals.md."""
         if self.missing:
             return False
         if self.across:
@@ -58,34 +61,44 @@ class Evidence:
         return self.score >= (settings.min_score_zh if self.language == "zh" else settings.min_score_en)
 
 
-def evidence(question: str, ranked: Sequence[Ranked], settings: AnswerSettings) -> Evidence:
-    """What the passages found (at least one) speak for an answer to `question`."""
+def evidence(question: str, ranked: Sequence[Ranked], settings: AnswerSettings, searched: str = "") -> Evidence:
+    """What the passages found (at least one) speak for an answer to `question`.
+
+    `searched` is the question with its words corrected and called what the glossary calls them: either will do.
+    """
     language, named = detect_language(question), identifiers(question)
+    missing = not named <= _named_in(ranked)
     across = ranked[0].passage.language != language
     if across:
         score = _best(ranked[0].dense)
     else:
+        phrasings, texts = {question, searched or question}, _texts(ranked)
         score = _best(*(item.dense for item in ranked))
         score += settings.coverage_weight * _best(*(item.keyword for item in ranked))
+        score -= settings.missing_weight * min(unheld(each, texts) for each in phrasings)
+        missing = missing or all(missing_names(each, texts) for each in phrasings)
     return Evidence(
         language=language,
         score=score,
         across=across,
         named=bool(named) and named <= _named_in(ranked[:1]),
-        missing=not named <= _named_in(ranked),
+        missing=missing,
     )
 
 
-def too_weak(question: str, ranked: Sequence[Ranked], settings: AnswerSettings) -> str | None:
+def too_weak(question: str, ranked: Sequence[Ranked], settings: AnswerSettings, searched: str = "") -> str | None:
     """The reason not to answer at all, judged before any model is asked; None if there is evidence."""
     if not ranked:
         return NOTHING_FOUND
-    return None if evidence(question, ranked, settings).enough(settings) else EVIDENCE_TOO_WEAK
+    return None if evidence(question, ranked, settings, searched).enough(settings) else EVIDENCE_TOO_WEAK
 
 
 def _named_in(ranked: Sequence[Ranked]) -> frozenset[str]:
-    passages = [item.passage for item in ranked]
-    return identifiers("\n".join(part for each in passages for part in (each.title, *each.heading, each.text)))
+    return identifiers("\n".join(_texts(ranked)))
+
+
+def _texts(ranked: Sequence[Ranked]) -> list[str]:
+    return [part for item in ranked for part in (item.passage.title, *item.passage.heading, item.passage.text)]
 
 
 def _best(*scores: float | None) -> float:

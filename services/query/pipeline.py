@@ -108,7 +108,7 @@ def ask(
     level = level_of(request, found, platform.settings.llm)
     route = choose(platform.answer_models, request.model, platform.model_order, level)
     yield Retrieved(found, question, question=request.question, filtered=screened.reason)
-    if reason := too_weak(question, found.ranked, settings):
+    if reason := too_weak(question, found.ranked, settings, found.understood.searched):
         events = abstain(platform, question, found, reason, route, level, Usage())
     else:
         events = respond(platform, request, question, found, route, level, may_ask)

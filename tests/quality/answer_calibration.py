@@ -4,8 +4,8 @@
 
 Every retrieval set becomes a refusal set: half of its passages (by hash) are taken away, so questions whose gold
 passages are all gone have no answer in the corpus while everything else about them stays the same. Two gates are
-judged: `passage`, the best cosine plus the weighted share of the question's IDF that the best passages cover, known
-before a model is asked; and `quote`, the evidence of the extractive model's best sentence.
+judged: `passage`, the evidence of the best passages as `services/query/abstain.py` weighs it, known before a model is
+asked; and `quote`, the evidence of the extractive model's best sentence.
 """
 
 import hashlib
@@ -21,16 +21,18 @@ from numpy.typing import NDArray
 from kbcore.embedding.bundled import BundledEmbedder
 from kbcore.embedding.neutral import LanguageNeutralEmbedder, e5_language_axis, without
 from kbcore.language.analyzer import terms
+from kbcore.language.subject import unheld
 from kbcore.language.weights import coverage, document_weights, query_weights
 from kbcore.llm.extractive import ExtractiveModel
 from kbcore.llm.interface import Source
+from kbcore.settings import load_settings
 from tests.quality.retrieval_corpora import RetrievalSet, load
 from tests.quality.retrieval_vectors import embedded
 
 TUNED_ON = ("xquad-zh", "cmrc", "stard", "xquad-en", "scifact")
 REPORTED_ON = ("drcd", "policyqa", "xquad-en→zh")
 QUESTIONS = 150
-WEIGHT = 0.15
+ANSWER = load_settings({}).answer
 PASSAGES = 8
 Scores = NDArray[np.float64]
 
@@ -50,7 +52,7 @@ def judge(name: str, data: Path, cache: Path, model: BundledEmbedder) -> Judged:
     chosen, axis = load(name, data), e5_language_axis()
     passages, questions = (without(axis, vectors) for vectors in embedded(chosen, cache, model))
     extractive = ExtractiveModel(LanguageNeutralEmbedder(model, axis), max_quotes=3)
-    kept = [index for index, key in enumerate(chosen.passages) if _kept(name, key)]
+    kept = [index for index, key in enumerate(chosen.passages) if kept_back(name, key)]
     texts = [list(chosen.passages.values())[index] for index in kept]
     weights = [document_weights(terms(text)) for text in texts]
     rows = Counter(term for each in weights for term in each)
@@ -66,7 +68,9 @@ def judge(name: str, data: Path, cache: Path, model: BundledEmbedder) -> Judged:
         ]
         quotes = extractive.rank(question, sources)
         evidence["cosine"].append(float(row.max()))
-        evidence["passage"].append(float(row[top].max()) + WEIGHT * max(covered[at] for at in top))
+        covering = ANSWER.coverage_weight * max(covered[at] for at in top)
+        lacking = ANSWER.missing_weight * unheld(question, [texts[at] for at in top])
+        evidence["passage"].append(float(row[top].max()) + covering - lacking)
         evidence["quote"].append(quotes[0].evidence if quotes else 0.0)
     answerable = _answerable(chosen, {list(chosen.passages)[index] for index in kept})[: len(asked)]
     return Judged(name, chosen.language[:2], {key: np.array(each) for key, each in evidence.items()}, answerable)
@@ -112,7 +116,7 @@ def _threshold(sets: Sequence[Judged], gate: str, keep: float) -> float:
     return float(np.mean([np.quantile(each.evidence[gate][each.answerable], 1 - keep) for each in sets]))
 
 
-def _kept(name: str, key: str) -> bool:
+def kept_back(name: str, key: str) -> bool:
     return hashlib.sha256(f"{name} {key}".encode()).digest()[0] % 2 == 0
 
 

@@ -165,7 +165,10 @@ def _glossary(corpus: Corpus, reader: Caller) -> None:
     gate = corpus.platform.settings.answer
     without = [bool(too_weak(q, _plain(corpus, reader, q).ranked, gate)) for q in NOWHERE]
     expanded = [search(corpus.platform, reader, SearchRequest(q, 8)) for q in NOWHERE]
-    within = [bool(too_weak(q, found.ranked, gate)) for q, found in zip(NOWHERE, expanded, strict=True)]
+    within = [
+        bool(too_weak(q, found.ranked, gate, found.understood.searched))
+        for q, found in zip(NOWHERE, expanded, strict=True)
+    ]
     _say("glossary: without", before)
     _say("glossary: keyword leg alone", keywords)
     _say("glossary: and embedded", after)

@@ -90,3 +90,10 @@ def test_weak_quotes_in_the_question_s_own_language_are_no_answer() -> None:
     request = AnswerRequest("年假可以结转吗", "zh", [Source(1, "t", "公司位于北京市海淀区。", (), 0.5, "zh")])
     strict = ExtractiveModel(Letters(), max_quotes=3, min_evidence={"zh": 1.2})
     assert [part.text for part in strict.answer(request)] == [NO_ANSWER]
+
+
+def test_quotes_without_the_amount_that_is_asked_for_are_no_answer() -> None:
+    assert answer("网关的售价是多少？", "网关的售价由销售部决定。") == NO_ANSWER
+    assert "1,200 元" in answer("网关的售价是多少？", "网关的售价是 1,200 元。")
+    assert answer("What does a gateway cost?", "What a gateway does is explained.", language="en") == NO_ANSWER
+    assert "1,200 yuan" in answer("What does a gateway cost?", "A gateway does cost 1,200 yuan.", language="en")
