@@ -38,7 +38,7 @@ def command(
     person: AsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Calibrate "I don't know": weigh questions with and without an answer, propose thresholds for [answer].
+    """Calibrate "I don't know": weigh questions with and without an answer, propose the thresholds of `answer`.
 
     Questions without an answer have no documents ("documents": []). If a language has none, its questions are weighed a
     second time without the documents that answer them.

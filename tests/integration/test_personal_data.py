@@ -149,7 +149,7 @@ def test_an_answer_that_is_being_written_is_not_kept_for_somebody_erased(
         next(lines)
         admin.post(f"/v1/users/{NAME}/erase").raise_for_status()
         rest = "\n".join(lines)
-    assert '"code": "unauthenticated"' in rest
+    assert '"code": "access_changed"' in rest
     assert "event: done" not in rest
     assert words_left(desk) == []
 
