@@ -12,6 +12,7 @@ from kbcore.language.amounts import lacks_amount
 from kbcore.language.identifiers import identifiers
 from kbcore.language.overlap import coverage, features
 from kbcore.language.script import detect_language
+from kbcore.language.subject import unheld
 from kbcore.llm.interface import NO_ANSWER, AnswerPart, AnswerRequest, Prompt, Source
 from kbcore.llm.prompt import quoted_from
 from kbcore.llm.quotable import Quote, quotable
@@ -114,6 +115,7 @@ class ExtractiveModel:
     def choose(self, request: AnswerRequest) -> Choice:
         """The quotes that are nearly as good as the best one, whether or not its evidence is enough."""
         found = ranked(self, request)
+        found = [each for each in found if _is_about(each.quote, request.focus)] or found
         if not found:
             return Choice((), None)
         chosen: list[Quote] = []
@@ -161,6 +163,11 @@ def _about(named: frozenset[str], sources: Sequence[Source]) -> list[Source]:
     ]
     most = max(held, default=0)
     return [source for source, count in zip(sources, held, strict=True) if count == most]
+
+
+def _is_about(quote: Quote, focus: str) -> bool:
+    """Whether a quote, or what stands above it, has every word of a follow-up: the rest is what was asked before."""
+    return unheld(focus, (quote.gist, *quote.source.heading, quote.source.title)) == 0.0
 
 
 def _in_context(quote: Quote) -> str:

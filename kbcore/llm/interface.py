@@ -25,6 +25,7 @@ class Source:
 class AnswerRequest:
     """Everything a model gets. `language` (`zh`, `en`) is the question's; `history` are (question, answer) pairs.
 
+    `focus` is a follow-up as it was asked, empty for a question that stood alone: what it says itself is what is new.
     `searched` is the question as it was searched, with what else its words are called: to compare sentences with. No
     prompt has it.
     `conflict` are the (number, day as 2026-01-31 or "") of two sources that contradict each other, the newer one first.
@@ -38,6 +39,7 @@ class AnswerRequest:
     temperature: float = 0.0
     max_tokens: int | None = None
     stop: Sequence[str] = ()
+    focus: str = ""
     searched: str = ""
     conflict: tuple[tuple[int, str], ...] = ()
     memo: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)

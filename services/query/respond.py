@@ -87,6 +87,7 @@ def respond(
         temperature=request.temperature,
         max_tokens=request.max_tokens,
         stop=request.stop,
+        focus=request.question if question != request.question else "",
         searched=found.understood.searched,
         conflict=() if conflict is None else tuple((side.number, side.day) for side in conflict.sides),
     )

@@ -1,4 +1,4 @@
-"""Does a follow-up become the question that was meant? Prints the decision's precision and what is then found.
+"""Does a follow-up become the question that was meant? Prints the decision's precision, what is then found and quoted.
 
     python -m tests.quality.followups [-v]
 
@@ -13,14 +13,16 @@ import structlog
 from kbcore.domain.document import Classification
 from kbcore.domain.principal import Caller
 from services.demo.manifest import manifest
-from services.query.pipeline import search
-from services.query.request import SearchRequest
+from services.query.answer import Answer
+from services.query.pipeline import ask, search
+from services.query.request import AskRequest, SearchRequest
 from services.query.understand.rewrite import rewrite
 from tests.builders import Corpus
 from tests.quality.answer_samples import settle
 from tests.quality.followup_cases import CHINESE, ENGLISH, Case
 from tests.servers.embedded import embedded_platform
 
+REFUSED = -1
 Rewrite = Callable[[str, Sequence[tuple[str, str]]], str]
 
 
@@ -39,6 +41,7 @@ def report(name: str, cases: Sequence[Case], corpus: Corpus, reader: Caller, *, 
     """How often a follow-up is taken for one, and how often the passage is among the first 1 and 3."""
     decided = {True: [0, 0], False: [0, 0]}
     places: dict[str, list[int]] = {"as asked": [], "rewritten": []}
+    quotes: list[int] = []
     for earlier, question, is_follow_up, wanted in cases:
         standalone = rewrite(question, [(each, "") for each in earlier])
         joined = standalone != question
@@ -47,6 +50,7 @@ def report(name: str, cases: Sequence[Case], corpus: Corpus, reader: Caller, *, 
         if is_follow_up:
             places["as asked"].append(place(corpus, reader, question, wanted))
             places["rewritten"].append(at)
+            quotes.append(quoted(corpus, reader, earlier, question, wanted))
         if verbose and (joined is not is_follow_up or not 1 <= at <= 1):
             print(f"  {'WRONG' if joined is not is_follow_up else '     '} {at} {question!r} -> {standalone!r}")
     yes, no = decided[True], decided[False]
@@ -57,6 +61,17 @@ def report(name: str, cases: Sequence[Case], corpus: Corpus, reader: Caller, *, 
     for which, found in places.items():
         first, third = (sum(1 <= at <= most for at in found) for most in (1, 3))
         print(f"    {which:10} wanted passage first {first}/{len(found)}, among three {third}/{len(found)}", flush=True)
+    answered = f"quoted first {quotes.count(1)}/{len(quotes)}, at all {sum(at > 0 for at in quotes)}/{len(quotes)}"
+    print(f"    answers    wanted text {answered}, refused {quotes.count(REFUSED)}", flush=True)
+
+
+def quoted(corpus: Corpus, reader: Caller, earlier: Sequence[str], question: str, wanted: str) -> int:
+    """1 = the first quote of the answer says it; 0 = none does."""
+    request = AskRequest(question, history=tuple((each, "…") for each in earlier))
+    answer = next(event for event in ask(corpus.platform, reader, request) if isinstance(event, Answer))
+    if answer.abstained:
+        return REFUSED
+    return next((at for at, citation in enumerate(answer.citations, 1) if wanted in citation.quote), 0)
 
 
 def place(corpus: Corpus, reader: Caller, question: str, wanted: str) -> int:

@@ -97,3 +97,16 @@ def test_quotes_without_the_amount_that_is_asked_for_are_no_answer() -> None:
     assert "1,200 元" in answer("网关的售价是多少？", "网关的售价是 1,200 元。")
     assert answer("What does a gateway cost?", "What a gateway does is explained.", language="en") == NO_ANSWER
     assert "1,200 yuan" in answer("What does a gateway cost?", "A gateway does cost 1,200 yuan.", language="en")
+
+
+def test_a_follow_up_is_answered_by_what_says_its_own_words() -> None:
+    text = "当年未休完的年休假可以结转到次年。病假须提交医院证明。"
+    model, source = ExtractiveModel(Letters(), max_quotes=1), Source(1, "文件", text, (), 0.9, "zh")
+
+    def said(focus: str) -> str:
+        request = AnswerRequest("未休完的病假可以结转到次年吗", "zh", [source], focus=focus)
+        return "".join(part.text for part in model.answer(request))
+
+    assert "年休假可以结转" in said("")
+    assert "病假须提交" in said("那病假呢？")
+    assert "年休假可以结转" in said("那丧假呢？")  # nothing says it: as if it had not been a follow-up
