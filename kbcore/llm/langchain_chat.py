@@ -95,7 +95,7 @@ class LangChainModel:
     def say(self, messages: Sequence[Message], *, max_tokens: int) -> str:
         """All that the model says, cut where it has said `max_tokens`."""
         said = ""
-        asked = asked_with(self._service.provider, temperature=0.0, max_tokens=max_tokens, stop=())
+        asked = asked_with(self._service.provider, temperature=0.0, max_tokens=max_tokens)
         with closing(self._asked(messages, asked)) as chunks:
             for chunk in chunks:
                 said += _readable(chunk)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import httpx2
     from langchain_core.language_models.chat_models import BaseChatModel
 
-LONGEST = 5
+_LONGEST = 5
 """How many times its `timeout_s` (one silence) a whole answer may take."""
 
 # Besides their own errors the clients let through what broken streams make of their parsers (all measured).
@@ -61,7 +61,7 @@ def chat_model(service: ChatService) -> "BaseChatModel":
         service.model, model_provider=provider.langchain, **provider.arguments(service)
     )
     if http := provider.http(model):
-        bound(http, LONGEST * service.timeout_s)
+        bound(http, _LONGEST * service.timeout_s)
     return model
 
 

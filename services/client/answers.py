@@ -115,7 +115,10 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer; if the documents don't tell, `abstained` is true and `reason` says why."""
+    """An answer; if the documents don't tell, `abstained` is true and `reason` says why.
+
+    `experimental`: a weak model wrote it, whose words may be wrong although checked.
+    """
 
     text: str
     citations: tuple[Citation, ...]
@@ -127,6 +130,7 @@ class Answer:
     trace_id: str
     incomplete: tuple[str, ...] = ()
     usage: Mapping[str, int] = field(default_factory=dict)
+    experimental: bool = False
 
     @classmethod
     def read(cls, given: Json, base_url: str) -> Self:
@@ -142,6 +146,7 @@ class Answer:
             trace_id=given["trace_id"],
             incomplete=tuple(given.get("incomplete", ())),
             usage=dict(given.get("usage", {})),
+            experimental=bool(given.get("experimental", False)),
         )
 
 

@@ -17,6 +17,7 @@ from kbcore.metadata.access import resolve_caller
 from kbcore.metadata.passages import readable_documents
 from kbcore.metadata.places import Place
 from kbcore.metadata.standpoint import AsOf, Narrowing
+from kbcore.settings import AnswerSettings
 from services.query.abstain import too_weak
 from services.query.found import Found
 from services.query.pipeline import search
@@ -64,7 +65,7 @@ def asked_today(platform: Platform, reader: Caller, trace: Trace) -> tuple[Today
         asker = replace(asker, is_admin=False)  # whoever is acted for is in charge of nothing
     question = str(trace.asked.get("standalone") or trace.question)
     try:
-        found = search(platform, asker, _request(platform, trace, question))
+        found = search(platform, asker, request_today(trace, question, platform.settings.answer))
     except RequestError as error:
         return None, error.code
     then = [(each.document_id, each.version, each.start, each.end) for each in trace.passages]
@@ -83,13 +84,15 @@ def asked_today(platform: Platform, reader: Caller, trace: Trace) -> tuple[Today
         model=model,
         same_model=None if prompted is None else model == prompted.model,
         same_template=None if prompted is None else template == prompted.template_hash,
-        abstains=None
-        if model is None
-        else too_weak(question, found.ranked, platform.settings.answer, found.understood.searched),
+        abstains=None if model is None else _abstains(platform, question, found),
         unreadable=_told((place for place in then if place[0] not in theirs), mine),
         not_found=_told((place for place in then if place[0] in theirs and place not in now), mine),
         added=_told((place for place in now if place not in then), mine),
     ), None
+
+
+def _abstains(platform: Platform, question: str, found: Found) -> str | None:
+    return too_weak(question, found.ranked, platform.settings.answer, found.understood.searched)
 
 
 def _model(platform: Platform, trace: Trace, question: str, level: Classification) -> tuple[str | None, str | None]:
@@ -109,12 +112,16 @@ def _level(platform: Platform, found: Found) -> Classification:
     return level_of(AskRequest(""), found, platform.settings.llm)
 
 
-def _request(platform: Platform, trace: Trace, question: str) -> SearchRequest:
+def request_today(trace: Trace, question: str, settings: AnswerSettings) -> SearchRequest:
+    """The search that the trace is of, to be made once more.
+
+    A question that followed others may quote them, and nobody can say any more how secret they were.
+    """
     asked: Mapping[str, Any] = trace.asked
     spaces, as_of = asked["spaces"], asked["as_of"]
     return SearchRequest(
         query=question,
-        top_k=asked.get("top_k") or platform.settings.answer.passages,
+        top_k=asked.get("top_k") or settings.passages,
         mode=Mode(asked.get("mode", Mode.HYBRID)),
         narrowing=Narrowing(
             spaces=None if spaces is None else tuple(spaces),
@@ -129,6 +136,7 @@ def _request(platform: Platform, trace: Trace, question: str) -> SearchRequest:
             effective_at=_moment(as_of["effective_at"]),
         ),
         rerank=asked.get("rerank", True),
+        thread_level=Classification.PUBLIC if trace.history == () else Classification.RESTRICTED,
     )
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kbcore.language.asked_names import missing_names
 from kbcore.language.frame import question_language
 from kbcore.language.identifiers import identifiers
-from kbcore.language.proper_names import missing_names
 from kbcore.language.script import detect_language
 from kbcore.language.subject import unheld
 from kbcore.settings import AnswerSettings

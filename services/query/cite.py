@@ -7,7 +7,7 @@ from kbcore.domain.chunk import Passage
 from kbcore.domain.conversation import Citation
 from services.query.agreement import Similarity
 from services.query.statements import Statement
-from services.query.support import Evidence, find_evidence
+from services.query.support import Stretch, find_evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Citer:
         lead = statement.lead if self._texts != {statement.text} else ""
         return Cited(lead + statement.text + "".join(markers), self.citations[known:])
 
-    def _evidence(self, statement: Statement) -> list[tuple[Passage, Evidence]]:
+    def _evidence(self, statement: Statement) -> list[tuple[Passage, Stretch]]:
         numbered = [self._passages[n - 1] for n in statement.cited if 1 <= n <= len(self._passages)]
         confirmed = [(passage, span) for passage in numbered if (span := self._find(statement, passage))]
         if confirmed:
@@ -59,10 +59,10 @@ class Citer:
         found = [(passage, span) for passage in others if (span := self._find(statement, passage))]
         return [max(found, key=lambda item: item[1].support)] if found else []
 
-    def _find(self, statement: Statement, passage: Passage) -> Evidence | None:
+    def _find(self, statement: Statement, passage: Passage) -> Stretch | None:
         return find_evidence(statement.text, passage, self._question, self._similarity)
 
-    def mark(self, passage: Passage, span: Evidence) -> Citation:
+    def mark(self, passage: Passage, span: Stretch) -> Citation:
         """The citation of characters `start:end` of a passage's text, made when it is first needed."""
         key = (passage.chunk_id, span.start, span.end)
         if key not in self._citations:

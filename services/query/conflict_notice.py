@@ -6,14 +6,12 @@ from collections.abc import Callable, Generator
 from kbcore.domain.trace import ConflictShown, TracedConflict
 from kbcore.language.script import detect_language
 from kbcore.llm.interface import AnswerRequest
+from services.guard.guard import QUOTING
 from services.query.answer import Said
 from services.query.cite import Citer
 from services.query.conflicts import Conflict, Side
 from services.query.generate import Outcome
-from services.query.support import Evidence
-
-QUOTES_ONLY = "extractive"
-"""The model that quotes without saying how its quotes relate: its answers always get the notice."""
+from services.query.support import Stretch
 
 _TEXT = {
     "zh": {
@@ -53,13 +51,15 @@ def show_conflict(
 ) -> Generator[Said, None, TracedConflict | None]:
     """Add the notice unless a generating model's answer cites both sides already; returns what the trace keeps of it.
 
+    Quotes alone do not say how they relate.
+
     There is none where nothing was answered, or the answer broke off; `fits` says whether the client's own limits
     leave room for a longer answer, `passes` whether the guard lets a line out.
     """
     if conflict is None:
         return None
     chunks = (conflict.sides[0].passage.chunk_id, conflict.sides[1].passage.chunk_id)
-    if model != QUOTES_ONLY and all(_is_cited(side, citer) for side in conflict.sides):
+    if model != QUOTING and all(_is_cited(side, citer) for side in conflict.sides):
         return TracedConflict(conflict.kind, ConflictShown.CITED, chunks)
     if not outcome.text or outcome.failed or outcome.finish_reason != "stop":
         return TracedConflict(conflict.kind, ConflictShown.LEFT_OUT, chunks)
@@ -69,7 +69,7 @@ def show_conflict(
     text = f"\n\n{lead}"
     for side, line in zip(conflict.sides, lines, strict=True):
         known = len(citer.citations)
-        text += f"\n{line}{citer.mark(side.passage, Evidence(side.start, side.end, 1.0)).marker}"
+        text += f"\n{line}{citer.mark(side.passage, Stretch(side.start, side.end, 1.0)).marker}"
         outcome.text += text
         yield Said(text, citer.citations[known:])
         text = ""

@@ -83,8 +83,8 @@ def ask(
     """Answer from what this caller may read: `Retrieved`, then `Said` for each verified statement, then `Answer`.
 
     Raises what `search` raises, and `NotFound("model")`, before the first event. Closing the generator stops the model.
-
     A model that `may_ask` forbids is passed over.
+
     With `remembers` an answer may be one that was given before, and is kept to be given again, if the settings say so.
     """
     settings = platform.settings.answer
@@ -93,14 +93,7 @@ def ask(
     request = screened.request
     asked = standalone(request, None if screened.refused else rewriter(platform, request, may_ask))
     question = asked.text
-    wanted = SearchRequest(
-        question,
-        settings.passages,
-        narrowing=request.narrowing,
-        as_of=request.as_of,
-        follow_up=asked.follow_up,
-        thread_level=request.thread_level,
-    )
+    wanted = _search_for(request, question, asked.follow_up, settings.passages)
     if screened.refused:
         yield from refuse(platform, caller, screened, wanted)
         return
@@ -115,6 +108,17 @@ def ask(
         if remembers and not screened.reason:
             events = given_again(platform, caller, request, question, found, route, events)
     yield from noted(dated(events, question, found), screened.notice)
+
+
+def _search_for(request: AskRequest, question: str, follow_up: str | None, passages: int) -> SearchRequest:
+    return SearchRequest(
+        question,
+        passages,
+        narrowing=request.narrowing,
+        as_of=request.as_of,
+        follow_up=follow_up,
+        thread_level=request.thread_level,
+    )
 
 
 def _confirmed(

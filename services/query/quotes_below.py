@@ -49,11 +49,11 @@ def write(
     if not (written.ended or outcome.failed):
         return  # cut off by the asker's own limits, which hold for the quotes, too
     if outcome.text:
-        yield from _heading(request, count_tokens, outcome)
+        if not (yield from _heading(request, count_tokens, outcome)):
+            return
     elif weakness.experimental:
         outcome.remark = _ALONE
-    if outcome.finish_reason != "length":
-        yield from generate(_Ready(quotes))
+    yield from generate(_Ready(quotes))  # where the model came to its own limit, too
 
 
 def explained(route: Route, outcome: Outcome) -> Route:
@@ -63,13 +63,15 @@ def explained(route: Route, outcome: Outcome) -> Route:
 
 def _heading(
     request: AnswerRequest, count_tokens: Callable[[str], int], outcome: Outcome
-) -> Generator[Said, None, None]:
+) -> Generator[Said, None, bool]:
+    """False if there is no room for it."""
     text = f"\n\n{HEADING['zh' if request.language == 'zh' else 'en']}\n"
     if request.max_tokens is not None and count_tokens(outcome.text + text) > request.max_tokens:
         outcome.finish_reason = "length"
-        return
+        return False
     outcome.text += text
     yield Said(text)
+    return True
 
 
 class _Watched(WrappedModel):

@@ -9,7 +9,7 @@ from kbcore.domain.document import Classification
 from kbcore.domain.trace import Prompted
 from kbcore.errors import Unavailable
 from kbcore.language.frame import question_language
-from kbcore.llm.interface import AnswerRequest, Usage
+from kbcore.llm.interface import AnswerRequest, Source, Usage
 from kbcore.llm.routing import Route
 from services.guard.configured import guard_of
 from services.limits.asking import MayAsk
@@ -19,7 +19,7 @@ from services.query.answer import Answer, Event, Said, count_answer
 from services.query.assemble import assemble
 from services.query.cite import Citer
 from services.query.conflict_notice import fits_into, show_conflict
-from services.query.conflicts import find_conflict
+from services.query.conflicts import Conflict, find_conflict
 from services.query.found import Found
 from services.query.generate import Outcome
 from services.query.guarded import Guarded, may_quote
@@ -73,24 +73,11 @@ def respond(
 ) -> Generator[Event, None, None]:
     """Let the first of the route's models write; one that does not answer is followed by the next, which is said.
 
-    So is one that it may not be asked now: not more often than its limit allows.
-
-    `level` is the highest of all that the model is sent.
+    So is one that has reached its limit (`may_ask`). `level` is the highest of all that the model is sent.
     """
     sources = assemble(found.ranked)
     conflict = find_conflict(question, found.ranked, guard_of(platform).taints(sources))
-    writing = AnswerRequest(
-        question=question,
-        language=question_language(question),
-        sources=sources,
-        history=tuple(pair for pair in request.history if pair[1]),
-        temperature=request.temperature,
-        max_tokens=request.max_tokens,
-        stop=request.stop,
-        focus=request.question if question != request.question else "",
-        searched=found.understood.searched,
-        conflict=() if conflict is None else tuple((side.number, side.day) for side in conflict.sides),
-    )
+    writing = _writing(request, question, found, sources, conflict)
     citer = Citer([item.passage for item in found.ranked], question, _similarity(platform))
     outcome = Outcome()
     guarded = Guarded(platform, writing, [item.passage for item in found.ranked], level, _similarity(platform))
@@ -120,6 +107,23 @@ def respond(
     )
     count_answer(answer)
     yield answer
+
+
+def _writing(
+    request: AskRequest, question: str, found: Found, sources: Sequence[Source], conflict: Conflict | None
+) -> AnswerRequest:
+    return AnswerRequest(
+        question=question,
+        language=question_language(question),
+        sources=sources,
+        history=tuple(pair for pair in request.history if pair[1]),
+        temperature=request.temperature,
+        max_tokens=request.max_tokens,
+        stop=request.stop,
+        focus=request.question if question != request.question else "",
+        searched=found.understood.searched,
+        conflict=() if conflict is None else tuple((side.number, side.day) for side in conflict.sides),
+    )
 
 
 def _write(

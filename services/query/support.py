@@ -31,7 +31,7 @@ _ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)、．])\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Stretch:
     """The characters `start:end` of a passage's text that support a statement, and how well (0-1)."""
 
     start: int
@@ -39,14 +39,14 @@ class Evidence:
     support: float
 
 
-def find_evidence(statement: str, passage: Passage, question: str, similarity: Similarity) -> Evidence | None:
+def find_evidence(statement: str, passage: Passage, question: str, similarity: Similarity) -> Stretch | None:
     """Where `passage` says what `statement` says; None if it does not."""
     said = _ITEM.sub("", statement)
     known = "\n".join((passage.title, *passage.heading))
     if not (numbers(said) - numbers(question)) <= numbers(f"{known}\n{passage.text}"):
         return None
     if (quoted := _verbatim(said, passage.text, known)) is not None:
-        return Evidence(*quoted, 1.0)
+        return Stretch(*quoted, 1.0)
     if detect_language(said) != detect_language(passage.text):
         found = _across_languages(said, passage.text, similarity)
     else:
@@ -56,12 +56,12 @@ def find_evidence(statement: str, passage: Passage, question: str, similarity: S
     return found
 
 
-def _in_other_words(said: str, passage: Passage, question: str, known: str) -> Evidence | None:
+def _in_other_words(said: str, passage: Passage, question: str, known: str) -> Stretch | None:
     support = _support(features(said), features(f"{known}\n{passage.text}"), features(question))
     return _window(said, passage, question, support) if support >= ENOUGH else None
 
 
-def _ground(found: Evidence, passage: Passage, known: str) -> Ground:
+def _ground(found: Stretch, passage: Passage, known: str) -> Ground:
     """The quote and what is around it: one sentence before and one after it, which it may speak of."""
     text, spans = passage.text, sentences(passage.text)
     inside = [place for place, (start, end) in enumerate(spans) if start < found.end and end > found.start]
@@ -96,7 +96,7 @@ def _verbatim(said: str, text: str, known: str) -> tuple[int, int] | None:
     return None
 
 
-def _window(said: str, passage: Passage, question: str, support: float) -> Evidence | None:
+def _window(said: str, passage: Passage, question: str, support: float) -> Stretch | None:
     """The shortest run of sentences that covers the statement nearly as well as the best run, and all its numbers."""
     text, wanted = passage.text, features(said)
     stated = numbers(said) - numbers(question) - numbers("\n".join((passage.title, *passage.heading)))
@@ -116,13 +116,13 @@ def _window(said: str, passage: Passage, question: str, support: float) -> Evide
         return None
     good = [run for run, score in scored.items() if score >= 0.9 * best]
     start, end = min(good, key=lambda run: (run[1] - run[0], run[0]))
-    return Evidence(start, end, support)
+    return Stretch(start, end, support)
 
 
-def _across_languages(said: str, text: str, similarity: Similarity) -> Evidence | None:
+def _across_languages(said: str, text: str, similarity: Similarity) -> Stretch | None:
     spans = sentences(text)
     cosines = similarity(said, [text[start:end] for start, end in spans])
     best = max(range(len(spans)), key=lambda index: cosines[index], default=None)
     if best is None or cosines[best] < SAME_MEANING:
         return None
-    return Evidence(*spans[best], float(cosines[best]))
+    return Stretch(*spans[best], float(cosines[best]))

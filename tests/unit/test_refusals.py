@@ -3,7 +3,7 @@
 import pytest
 
 from kbcore.language.amounts import lacks_amount
-from kbcore.language.proper_names import missing_names, names
+from kbcore.language.asked_names import asked_names, missing_names
 from kbcore.language.subject import subject, unheld
 from kbcore.settings import AnswerSettings, load_settings
 from services.query.abstain import EVIDENCE_TOO_WEAK, NOTHING_FOUND, evidence, too_weak
@@ -33,7 +33,7 @@ HOTELS_ZH = "一线城市（北京、上海）住宿费限额为每晚 650 元�
     ],
 )
 def test_names_in_a_question(question: str, named: set[str]) -> None:
-    assert names(question) == named
+    assert asked_names(question) == named
 
 
 @pytest.mark.parametrize(

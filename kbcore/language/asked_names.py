@@ -1,7 +1,8 @@
 """The names in a question that are surely names, and which of them no text has: Beijing does not answer for Tokyo.
 
 English: words that begin with a capital inside a sentence. Chinese: what jieba's dictionary calls a place or a foreign
-name; people, products and companies have no mark there that could be relied on. Codes are `identifiers`.
+name; people, products and companies have no mark there that could be relied on. Codes are `identifiers`. Stricter than
+`kbcore.language.names`: a word that is wrongly a name here costs a whole answer, there one statement.
 """
 
 import re
@@ -38,7 +39,7 @@ _ALIKE_ZH = 2
 
 def missing_names(question: str, texts: Iterable[str]) -> frozenset[str]:
     """The names in `question` of which no word stands in any of `texts`, in lower case and simplified characters."""
-    asked = names(question)
+    asked = asked_names(question)
     if not asked:
         return frozenset()
     told = plain("\n".join(texts))
@@ -46,7 +47,7 @@ def missing_names(question: str, texts: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name in asked if not _held(name, told, begun))
 
 
-def names(question: str) -> frozenset[str]:
+def asked_names(question: str) -> frozenset[str]:
     """The names in a question, in lower case and simplified characters; words side by side are one name.
 
     Those in its own language: Farm Cloud is 农场云 in the passages that a Chinese question about it is answered from.
