@@ -1,9 +1,12 @@
 """Whether a model's server is there, without asking the model anything."""
 
+from urllib.parse import urlsplit
+
 import httpx
 
 from kbcore.errors import Unavailable
 
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _TIMEOUT_S = 0.4
 """To connect, and again until it begins to answer."""
 
@@ -14,7 +17,9 @@ def require_server(name: str, base_url: str) -> None:
     Raises `Unavailable` if nobody answers in time, or one that says that it cannot serve (5xx: it is still loading).
     """
     try:
-        with httpx.stream("GET", f"{base_url.rstrip('/')}/models", timeout=_TIMEOUT_S) as response:
+        proxied = urlsplit(base_url).hostname not in _LOOPBACK  # a proxy can't reach this machine's loopback
+        url = f"{base_url.rstrip('/')}/models"
+        with httpx.stream("GET", url, timeout=_TIMEOUT_S, trust_env=proxied) as response:
             serves = response.status_code < httpx.codes.INTERNAL_SERVER_ERROR
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         serves = False

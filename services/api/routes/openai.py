@@ -63,7 +63,7 @@ def complete_chat(
     with limits.admit(model=asked_of(platform, body.model), answers=True) as admission:
         events = recorded_ask(platform, caller, request, streamed=bool(body.stream), may_ask=admission.may_ask)
         next(events)  # whatever can be refused is refused here, with a status of its own
-        reply = _Reply(body.model, with_usage=body.wants_usage)
+        reply = _Reply(platform, body.model, with_usage=body.wants_usage)
         if body.stream:
             return event_stream(admission.hold(_stream(reply, events)))
         return reply.whole(next(event for event in events if isinstance(event, Answer)))
@@ -136,13 +136,14 @@ def _encoded(vector: np.ndarray, encoding: str) -> list[float] | str:
 class _Reply:
     """One completion: all its parts carry the same id, time and model name."""
 
-    def __init__(self, model: str, *, with_usage: bool) -> None:
+    def __init__(self, platform: Platform, model: str, *, with_usage: bool) -> None:
+        self._platform = platform
         self._head = {"id": f"chatcmpl-{new_id()}", "created": int(time.time()), "model": model}
         self._with_usage = with_usage
 
     def whole(self, answer: Answer) -> shapes.ChatCompletion:
         """The completion at once."""
-        message = shapes.AssistantMessage.of(answer, content=answer.text)
+        message = shapes.AssistantMessage.of(answer, experimental=self._weak(answer), content=answer.text)
         choice = shapes.Choice(message=message, finish_reason=_finish_reason(answer))
         return shapes.ChatCompletion(**self._head, choices=[choice], usage=UsageOut.of(answer.usage))
 
@@ -153,10 +154,13 @@ class _Reply:
             if isinstance(event, Said):
                 yield self._chunk(shapes.ChunkChoice(delta=shapes.TextDelta(content=event.text)))
             elif isinstance(event, Answer):
-                delta = shapes.OwnFields.of(event)
+                delta = shapes.OwnFields.of(event, experimental=self._weak(event))
                 yield self._chunk(shapes.ChunkChoice(delta=delta, finish_reason=_finish_reason(event)))
                 if self._with_usage:
                     yield shapes.ChatChunkOfUsage(**self._head, choices=[], usage=UsageOut.of(event.usage))
+
+    def _weak(self, answer: Answer) -> bool:
+        return self._platform.weakness(answer.model).experimental
 
     def _chunk(self, choice: shapes.ChunkChoice) -> shapes.ChatChunk:
         kind = shapes.ChatChunkOfUsage if self._with_usage else shapes.ChatChunk

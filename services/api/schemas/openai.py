@@ -127,16 +127,18 @@ class OwnFields(BaseModel):
     abstained: bool
     reason: str | None = Field(description="Why there is no answer, or not all of it, as in `/v1/ask`.")
     answered_by: str = Field(description="What wrote the answer; `model` repeats what was asked for.")
+    experimental: bool = Field(description="True if that is a weak model, whose words may be wrong although checked.")
     routed_because: str
 
     @classmethod
-    def of(cls, answer: Answer, **more: Any) -> Self:
+    def of(cls, answer: Answer, *, experimental: bool, **more: Any) -> Self:
         """Of a finished answer, with OpenAI's own fields."""
         return cls(
             citations=[CitationOut.of(citation) for citation in answer.citations],
             abstained=answer.abstained,
             reason=answer.reason,
             answered_by=answer.model,
+            experimental=experimental,
             routed_because=answer.routed_because,
             **more,
         )
