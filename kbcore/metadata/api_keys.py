@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from kbcore.domain.document import Classification
 from kbcore.domain.principal import ApiKey, Caller, KeyKind, Scope, UserKind
 from kbcore.errors import NotFound
-from kbcore.metadata.access import WHO_CTE
+from kbcore.metadata.access import WHO_CTE, resolve_caller
 from kbcore.metadata.tables import api_keys
 
 # One statement decides everything about a request's caller. `subject` is the one whose rights count: the key's holder,
@@ -80,6 +80,19 @@ def find_presented(connection: Connection, key_id: str, on_behalf_of: str | None
         use_is_news=row.use_is_news,
         caller=None if row.user_id is None else _caller(row, key_id, acting=on_behalf_of is not None),
     )
+
+
+def present_caller(connection: Connection, caller: Caller) -> Caller | None:
+    """The caller of a request that lasts, as it is now; None if its key, or its user, counts no more.
+
+    What its key may still be used for is in its scopes. Whether a token of the identity provider has ended meanwhile is
+    not asked again.
+    """
+    if caller.key_id is None:
+        return resolve_caller(connection, caller.user_id)
+    acting_for = None if caller.acting_id is None else caller.user_id
+    presented = find_presented(connection, caller.key_id, acting_for)
+    return presented.caller if presented is not None and presented.refusal is None else None
 
 
 def _caller(row: sa.Row[tuple[object, ...]], key_id: str, *, acting: bool) -> Caller:

@@ -4,8 +4,6 @@ import unicodedata
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-from sqlalchemy import Connection
-
 from kbcore.audit.events import AuditEvent
 from kbcore.bootstrap import Platform
 from kbcore.domain.principal import Caller, KeyKind
@@ -102,19 +100,6 @@ def admitted(caller: Caller | None, sent: Sent, *, throttled_s: int) -> Caller:
     if caller is None or (sent.on_behalf_of and caller.acting_id is None) or len(sent.on_behalf_of) > 1:
         raise Forbidden(_CANNOT_ACT, code="cannot_act_for")
     return replace(caller, address=sent.address)
-
-
-def present_caller(connection: Connection, caller: Caller) -> Caller | None:
-    """The caller of a request that lasts, as it is now; None if its key, or its user, counts no more.
-
-    What its key may still be used for is in its scopes. Whether a token of the identity provider has ended meanwhile is
-    not asked again.
-    """
-    if caller.key_id is None:
-        return resolve_caller(connection, caller.user_id)
-    acting_for = None if caller.acting_id is None else caller.user_id
-    presented = find_presented(connection, caller.key_id, acting_for)
-    return presented.caller if presented is not None and presented.refusal is None else None
 
 
 def _person(sent: Sent) -> str | None:

@@ -14,8 +14,8 @@ from kbcore.domain.principal import Caller
 from kbcore.domain.trace import Prompted, Trace, TracedAnswer
 from kbcore.errors import Unavailable, ZhikuError
 from kbcore.llm.interface import Usage
+from kbcore.metadata.api_keys import present_caller
 from kbcore.metadata.passages import readable_documents
-from services.auth.authenticate import present_caller
 from services.limits.asking import MayAsk, any_model
 from services.limits.costs import count, use_of_answer
 from services.query.answer import Answer, Event, Retrieved, Said

@@ -17,6 +17,7 @@ from kbcore.domain.job import Job, JobState
 from kbcore.domain.principal import Caller
 from kbcore.errors import NotFound, ZhikuError
 from kbcore.metadata import jobs
+from kbcore.metadata.api_keys import present_caller
 from kbcore.metadata.visible_jobs import list_visible
 from services.api.dependencies import CallerDep, PlatformDep, SeenDep
 from services.api.paging import PageDep
@@ -25,7 +26,6 @@ from services.api.schemas.jobs import JobShown
 from services.api.schemas.page import Page
 from services.api.schemas.problem import problems
 from services.api.writes import Done, WriteDep
-from services.auth.authenticate import present_caller
 from services.library.job_control import cancel_job, controllable_job, retry_job, visible_job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
