@@ -1,5 +1,7 @@
 """Any chat service, through LangChain's chat models: OpenAI and what speaks like it, Azure, Anthropic, Google."""
 
+import random
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 _MOST_CHARS_OF_A_TOKEN = 16
 """On average over an answer: what says more does not keep to the number of tokens that it was given."""
+
+_MOST_PAUSE_S = 0.5
+"""Before a second try: those whom a server has failed together must not all come back together."""
 
 _MOST_TOKENS = 100_000_000
 """That one answer can cost; what names more does not count tokens."""
@@ -121,7 +126,7 @@ class LangChainModel:
     def _asked(self, messages: Sequence[Message], asked: Mapping[str, Any]) -> Generator["AIMessage", None, None]:
         """The chunks of one answer; whatever the vendor's client can raise becomes `Unavailable`.
 
-        What fails before the first of them is asked for once more, if that may help.
+        What fails before the first of them is asked for once more, if that may help, after a moment of random length.
         """
         if not self._breaker.lets_through():
             raise Resting(self._name)
@@ -138,6 +143,7 @@ class LangChainModel:
                     # The vendor's message may quote the address, the key or the prompt: only its kind is passed on.
                     raise self._unavailable(f"does not answer ({type(error).__name__})") from None
                 repeated = True
+                time.sleep(random.uniform(0.0, _MOST_PAUSE_S))  # noqa: S311 (no secret)
             except GeneratorExit:  # it was heard out no further, and had nothing wrong with it
                 self._breaker.succeeded()
                 raise
