@@ -10,6 +10,7 @@ import { words } from "/assets/words.js";
 let conversation = null;
 let running = null;
 let spaces = [];
+let following = true; // until its reader scrolls, the page keeps the newest answer in view
 
 export function startAsk() {
   const question = byId("question");
@@ -25,6 +26,9 @@ export function startAsk() {
     if (!running) ask(question.value.trim());
   });
   question.addEventListener("input", fit);
+  for (const scrolled of ["wheel", "touchmove", "keydown"]) {
+    byId("turns").addEventListener(scrolled, () => { following = false; }, { passive: true });
+  }
   byId("new-conversation").addEventListener("click", newConversation);
   startMoment();
 }
@@ -129,7 +133,8 @@ function newTurn(question, past) {
     status, answer, sources,
   );
   byId("turns").append(article);
-  article.scrollIntoView({ block: "start", behavior: "smooth" });
+  following = true;
+  keepInView(article);
 
   let text = "";
   let citations = [];
@@ -166,8 +171,7 @@ function newTurn(question, past) {
 
 /** Scrolls until the question stands on top or all of the answer is to be seen, unless its reader has scrolled away. */
 function keepInView(article) {
-  const { top } = article.getBoundingClientRect();
-  if (top > 0 && top < window.innerHeight) article.scrollIntoView({ block: "start", behavior: "smooth" });
+  if (following) article.scrollIntoView({ block: "start", behavior: "smooth" });
 }
 
 function markUnknown(article, searched) {
