@@ -36,6 +36,7 @@ _RESOLVE = sa.text(f"""
 )
 
 # Only one's own answers count, by one's last word on them. An answer that cites nothing has no relevant document.
+# A question that follows others may need them to be understood, and may quote what they were answered.
 _PRAISED = sa.text("""
     WITH said AS (
         SELECT DISTINCT ON (user_id, trace_id) user_id, trace_id, rating, created_at FROM feedback
@@ -47,6 +48,10 @@ _PRAISED = sa.text("""
     JOIN turns t ON t.trace_id = f.trace_id
     JOIN conversations c ON c.id = t.conversation_id AND c.user_id = f.user_id
     WHERE f.rating = 1 AND NOT t.abstained AND jsonb_array_length(t.citations->'cited') > 0
+        AND NOT EXISTS (
+            SELECT FROM turns e
+            WHERE e.conversation_id = t.conversation_id AND (e.created_at, e.id) < (t.created_at, t.id)
+        )
     ORDER BY f.created_at DESC, t.id DESC LIMIT :limit
 """)
 
@@ -147,7 +152,7 @@ def resolve_each(
 
 
 def praised(connection: Connection, *, limit: int) -> list[Praised]:
-    """The newest answers that their own askers called good, the newest first."""
+    """The newest answers to questions that began a conversation and that their own askers called good, newest first."""
     rows = connection.execute(_PRAISED, {"limit": limit})
     return [Praised(row.question, row.user_id, tuple(row.cited)) for row in rows]
 

@@ -192,7 +192,9 @@ def test_good_feedback_becomes_questions_of_those_who_gave_it(lab: Lab) -> None:
         lab.client.post("/v1/ask", json={"question": question}).raise_for_status().json()
         for question in ("年假可以结转吗？", "病假需要什么证明？", "数据备份保留多久？", "公司的股票代码是什么？")
     ]
-    assert [answer["abstained"] for answer in asked] == [False, False, False, True]
+    thread = {"question": "最多几天？", "conversation_id": asked[0]["conversation_id"]}
+    asked.append(lab.client.post("/v1/ask", json=thread).raise_for_status().json())  # means nothing by itself
+    assert [answer["abstained"] for answer in asked] == [False, False, False, True, False]
     for answer in asked:
         lab.client.post("/v1/feedback", json={"trace_id": answer["trace_id"], "rating": 1}).raise_for_status()
     lab.client.post("/v1/feedback", json={"trace_id": asked[1]["trace_id"], "rating": -1}).raise_for_status()
