@@ -51,7 +51,7 @@ class NewGoldenSet(BaseModel):
     questions: list[QuestionBody] = Field(default=[], max_length=5000)
     from_feedback: bool = Field(
         default=False,
-        description="Add the questions that began a conversation and whose answers their askers rated 1, with the documents cited.",
+        description="Add questions that began a conversation and whose asker rated the answer 1, with what it cited.",
     )
     ask_as: Text | None = Field(default=None, description="Who asks the questions that name nobody; null = you.")
 
