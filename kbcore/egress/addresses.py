@@ -10,6 +10,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""The host names of this machine: no proxy can reach them for us."""
+
 _CLOSED_V4 = tuple(
     IPv4Network(block)
     for block in (

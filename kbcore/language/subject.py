@@ -55,9 +55,11 @@ def unheld(question: str, texts: Iterable[str]) -> float:
     Of a longer Chinese word each pair of characters counts by itself: 停车场 is half in 停车.
     """
     about = subject(question)
+    if not about:
+        return 0.0
     told = plain("\n".join(texts))
     begun = {stem(word)[:_ALIKE] for word in _LATIN.findall(told)}
-    return sum(_missing(word, told, begun) for word in about) / len(about) if about else 0.0
+    return sum(_missing(word, told, begun) for word in about) / len(about)
 
 
 def _missing(word: str, told: str, begun: set[str]) -> float:

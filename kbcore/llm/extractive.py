@@ -52,7 +52,8 @@ class Ranked:
 class Choice:
     """What may be quoted, best first, if `evidence` is enough; nothing where an amount is asked for and none is said.
 
-    None where no threshold decides: the best quote holds an identifier of the question, or is in the other language.
+    `evidence` is None where no threshold decides: the best quote holds an identifier of the question, or is in the
+    other language.
     """
 
     quotes: Sequence[Quote]

@@ -4,9 +4,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from kbcore.egress.addresses import LOOPBACK
 from kbcore.errors import Unavailable
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _TIMEOUT_S = 0.4
 """To connect, and again until it begins to answer."""
 
@@ -17,7 +17,7 @@ def require_server(name: str, base_url: str) -> None:
     Raises `Unavailable` if nobody answers in time, or one that says that it cannot serve (5xx: it is still loading).
     """
     try:
-        proxied = urlsplit(base_url).hostname not in _LOOPBACK  # a proxy can't reach this machine's loopback
+        proxied = urlsplit(base_url).hostname not in LOOPBACK
         url = f"{base_url.rstrip('/')}/models"
         with httpx.stream("GET", url, timeout=_TIMEOUT_S, trust_env=proxied) as response:
             serves = response.status_code < httpx.codes.INTERNAL_SERVER_ERROR

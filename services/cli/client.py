@@ -10,13 +10,13 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from kbcore.egress.addresses import LOOPBACK
 from kbcore.errors import ZhikuError
 from services.cli.responses import Answer, Comparison, Document, HistoryVersion, Job, SearchResult, Upload
 
 ASK_TIMEOUT_S = 180.0
 UPLOAD_TIMEOUT_S = 300.0
 ERASE_TIMEOUT_S = 90.0
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class ServerNotRunningError(ZhikuError):
@@ -43,7 +43,7 @@ class Client:
                 base_url=self.url,
                 headers={"Authorization": f"Bearer {key}"},
                 timeout=30.0,
-                trust_env=urlsplit(self.url).hostname not in LOOPBACK,  # a proxy can't reach this machine's loopback
+                trust_env=urlsplit(self.url).hostname not in LOOPBACK,
             )
         except (httpx.InvalidURL, ValueError) as error:
             raise ServerNotRunningError(f"{self.url} is no address: {error}") from None

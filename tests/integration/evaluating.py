@@ -1,5 +1,8 @@
 """A library with a second generation of its index, an administrator, and a runner for evaluations."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -113,3 +116,26 @@ def open_lab(platform: Platform, texts: Sequence[str] = tuple(ANSWERS.values()))
     headers = {"authorization": f"Bearer {key}"}
     with serving(platform) as url, httpx.Client(base_url=url, headers=headers, timeout=30) as client:
         yield Lab(platform, corpus, client, admin, documents)
+
+
+def zhiku(lab: Lab, *arguments: str, columns: int = 120) -> subprocess.CompletedProcess[str]:
+    """The command line as whoever the lab's client is."""
+    key = str(lab.client.headers["authorization"]).removeprefix("Bearer ")
+    return subprocess.run(
+        [sys.executable, "-m", "services.cli.main", *arguments],
+        env={**os.environ, "ZHIKU_URL": str(lab.client.base_url), "ZHIKU_KEY": key, "COLUMNS": str(columns)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@contextmanager
+def open_lab_with_runner(platform: Platform) -> Iterator[Lab]:
+    """`open_lab` with a runner at work."""
+    with open_lab(platform) as opened:
+        runner = EvaluationRunner(platform)
+        runner.start()
+        yield opened
+        runner.stop()

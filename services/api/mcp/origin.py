@@ -6,10 +6,9 @@ is not listed is refused. A server that listens on this machine only is asked fo
 
 from fastapi import Request
 
+from kbcore.egress.addresses import LOOPBACK
 from kbcore.errors import Forbidden
 from kbcore.settings import Settings
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def require_allowed_origin(settings: Settings, request: Request) -> None:
@@ -20,8 +19,8 @@ def require_allowed_origin(settings: Settings, request: Request) -> None:
             "Requests from this web origin are not allowed (mcp.allowed_origins).", code="origin_not_allowed"
         )
     allowed = frozenset(name.lower() for name in settings.mcp.allowed_hosts)
-    if settings.server.host in _LOOPBACK:
-        allowed |= _LOOPBACK
+    if settings.server.host in LOOPBACK:
+        allowed |= LOOPBACK
     if allowed and _name_of(request.headers.get("host", "")) not in allowed:
         raise Forbidden("This server does not go by that name (mcp.allowed_hosts).", code="host_not_allowed")
 
